@@ -1,1 +1,8 @@
-//! kubetape engine.
+//! kubetape engine: an event-sourced simulation of Kubernetes DaemonSets.
+
+pub mod cluster;
+pub mod event;
+pub mod names;
+pub mod quantity;
+pub mod selector;
+pub mod time;
