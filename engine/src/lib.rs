@@ -2,6 +2,7 @@
 
 pub mod cluster;
 pub mod event;
+pub mod log;
 pub mod names;
 pub mod quantity;
 pub mod selector;
