@@ -2,7 +2,6 @@
 //! failed write or sync the writer takes no more.
 
 #![allow(clippy::print_stdout)] // The counts are what a reader who distrusts us wants to see.
-#![allow(clippy::print_stdout)] // The counts are what a reader who distrusts us wants to see.
 
 use super::faulty::{Fault, FaultyStorage};
 use super::samples;
