@@ -5,4 +5,5 @@ pub mod event;
 pub mod names;
 pub mod quantity;
 pub mod selector;
+pub mod sim;
 pub mod time;
