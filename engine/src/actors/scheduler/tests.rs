@@ -1,0 +1,2 @@
+//! Pods and nodes by hand.
+#![allow(clippy::unwrap_used)]
