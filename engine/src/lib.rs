@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod event;
 pub mod names;
 pub mod quantity;
+pub mod replay;
 pub mod selector;
 pub mod sim;
 pub mod time;

@@ -83,10 +83,7 @@ impl Kubelet {
         cluster.pod(timer.pod).filter(|pod| !pod.gone && pod.made == timer.made && pod.bound)
     }
 
-    fn start(context: &mut Context<'_>, timer: &Timer, pod: &Pod) {
-        if pod.phase != Phase::Pending || pod.terminating() {
-            return;
-        }
+    fn start(context: &mut Context<'_>, timer: &Timer) {
         let (id, since) = (timer.pod, context.now.api_seconds());
         let phase = Body::PodPhaseSet { pod: id, phase: Phase::Running, reason: Sym::EMPTY };
         context.emit(Track::Kubelet, timer.cause, phase);
@@ -169,11 +166,12 @@ impl Actor for Kubelet {
                 self.held.entry(id).or_default().push(timer);
                 continue;
             }
-            done.insert(timer.pod);
             match timer.deed {
-                Deed::Start => Self::start(context, &timer, pod),
+                Deed::Start if pod.phase != Phase::Pending || pod.terminating() => continue,
+                Deed::Start => Self::start(context, &timer),
                 Deed::Stop => Self::stop(context, &timer, pod),
             }
+            done.insert(timer.pod);
         }
     }
 }
