@@ -9,6 +9,7 @@ mod plan;
 mod playback;
 mod run;
 mod settled;
+mod timings;
 mod tracks;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ pub use narrative::{Effects, Milestone};
 pub use plan::{Injection, InjectionError, PATIENCE, Plan, QUIET, Settings, Until};
 pub use playback::{Identity, Misfits, Playback};
 pub use run::{ReplayError, Sink, Source, SourceError, replay};
+pub use timings::{Defaulted, RecordedNodes, Timings};
 pub use tracks::{Tracks, UnknownTrack};
 
 use crate::event::Track;
@@ -52,6 +54,8 @@ pub struct Summary {
     pub plays: Tracks,
     /// Events of the trace that did not fit the run.
     pub misfits: Misfits,
+    /// Pods that took default delays because the recording has no counterpart of them.
+    pub defaulted_pods: u64,
     /// The first event's time.
     pub begin: Option<Time>,
     /// The time of the trace's last event.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Tracks;
+use super::{Timings, Tracks};
 use crate::actors::{kubelet, scheduler};
 use crate::cluster::Cluster;
 use crate::event::Body;
@@ -61,6 +61,11 @@ pub struct Plan {
     pub settings: Settings,
     /// What is done on top.
     pub injections: Vec<Injection>,
+    /// What the recorded scheduler and kubelets did, for when one of them is played back while workloads are
+    /// simulated; read from the trace with the dictionary below.
+    pub timings: Timings,
+    /// The dictionary to begin with.
+    pub names: Names,
 }
 
 impl Default for Plan {
@@ -70,6 +75,8 @@ impl Default for Plan {
             until: Until::default(),
             settings: Settings::default(),
             injections: Vec::new(),
+            timings: Timings::default(),
+            names: Names::new(),
         }
     }
 }

@@ -53,6 +53,14 @@ struct TracePod {
     identity: Identity,
     /// The run's pod, if the trace's own event created it, and the event that did.
     own: Option<(PodId, Seq)>,
+    /// Whether the trace's deletion of it was not played: what its kubelet did then follows from that.
+    deleted_elsewhere: bool,
+}
+
+impl TracePod {
+    fn made_elsewhere(&self) -> bool {
+        self.own.is_none() || self.deleted_elsewhere
+    }
 }
 
 impl Playback {
@@ -135,6 +143,13 @@ impl Playback {
     /// The event in the run's terms; `None` (counted) if the run has nothing that it could be about.
     fn fit(&mut self, world: &World, event: &Event) -> Option<Body> {
         let mut body = event.body;
+        if matches!(event.track, Track::Scheduler | Track::Kubelet)
+            && !event.flags.has(Flags::GENESIS)
+            && body.pod().and_then(|pod| self.pods.get(&pod)).is_some_and(TracePod::made_elsewhere)
+        {
+            // These follow the pod's identity; see `timings`.
+            return None;
+        }
         match &mut body {
             Body::PodCreated { .. } | Body::RevisionCreated { .. } => {}
             Body::PodGone { pod } if event.track != Track::Kubelet && !self.is_own(*pod) => {
@@ -206,7 +221,15 @@ impl Playback {
                     Some(Body::PodCreated { pod: own, .. }) if happened != Seq::NONE => Some((own, happened)),
                     _ => None,
                 };
-                self.pods.insert(pod, TracePod { identity: Identity { owner, node, ordinal }, own });
+                self.pods.insert(
+                    pod,
+                    TracePod { identity: Identity { owner, node, ordinal }, own, deleted_elsewhere: false },
+                );
+            }
+            Body::PodDeleted { pod, .. } if happened == Seq::NONE => {
+                if let Some(pod) = self.pods.get_mut(&pod) {
+                    pod.deleted_elsewhere = true;
+                }
             }
             Body::PodGone { pod } => {
                 self.pods.remove(&pod);

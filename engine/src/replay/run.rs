@@ -8,7 +8,7 @@ use super::narrative::Narrative;
 use super::plan::{Injection, InjectionError, PATIENCE, Plan, QUIET, Until};
 use super::playback::Playback;
 use super::settled::Activity;
-use super::{EndedBy, Summary, Tracks};
+use super::{Defaulted, EndedBy, RecordedNodes, Summary, Tracks};
 use crate::actors::{kubelet::Kubelet, lifecycle, scheduler::Scheduler};
 use crate::cluster::ApplyError;
 use crate::event::{Event, Flags, Track};
@@ -84,8 +84,14 @@ pub fn replay(
     let plays = plan.play.with(Tracks::without_actor());
     let mut injections = plan.injections;
     injections.sort_by_key(|injection| injection.at);
+    let defaulted = Defaulted::default();
+    let mut actors = actors(&plan.settings, plays);
+    if plays.has(Track::Scheduler) || plays.has(Track::Kubelet) {
+        let recorded = RecordedNodes::new(plays, plan.timings, plan.settings, Defaulted::clone(&defaulted));
+        actors.push(Box::new(recorded));
+    }
     let mut run = Run {
-        world: World::new(Names::new(), actors(&plan.settings, plays)),
+        world: World::new(plan.names, actors),
         playback: Playback::new(plays),
         source,
         sink,
@@ -104,7 +110,7 @@ pub fn replay(
     };
     let ended_by = run.go(plan.until)?;
     run.flush(true)?;
-    let summary = run.summary(plays, ended_by);
+    let summary = Summary { defaulted_pods: defaulted.get(), ..run.summary(plays, ended_by) };
     Ok((run.world, summary))
 }
 
@@ -263,6 +269,7 @@ impl Run<'_> {
             events: self.by_track,
             plays,
             misfits: self.playback.misfits,
+            defaulted_pods: 0,
             begin: self.first,
             trace_end: self.trace_end,
             end: self.activity.ended.or(Some(self.world.cluster.now())),

@@ -46,11 +46,11 @@ fn bound_to(world: &World, pod: PodId) -> Option<NodeId> {
 }
 
 fn message(world: &World) -> String {
-    let texts = world.recorded.iter().filter_map(|event| match event.body {
+    let mut texts = world.recorded.iter().rev().filter_map(|event| match event.body {
         Body::PodUnschedulable { message, .. } => Some(world.names.text(message).to_owned()),
         _ => None,
     });
-    texts.last().expect("a pod was found unschedulable")
+    texts.next().expect("a pod was found unschedulable")
 }
 
 #[test]
