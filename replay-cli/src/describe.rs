@@ -86,7 +86,9 @@ impl Words<'_> {
                 Propagation::Orphan => format!("{what} is being deleted; what it owns stays"),
             },
             Body::ObjectRemoved { .. } => format!("{what} is gone"),
-            Body::RolloutUndone { to_revision, .. } => format!("{what} rolled back to revision {to_revision}"),
+            Body::RolloutUndone { to_revision, .. } => {
+                format!("{what} rolled back to revision {to_revision}")
+            }
             Body::StatusWritten { status, .. } => format!("{what} status: {}", status_words(&status)),
             Body::Synced { .. } => format!("{what} synced"),
             Body::Reported { node, reason, message, .. } => {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use kubetape_engine::cluster::Change;
 use kubetape_engine::event::{Body, Event, Track};
+use kubetape_engine::log::{Draft, Options, Writer};
 use kubetape_engine::names::{NodeId, Seq};
 use kubetape_engine::time::{Micros, Time};
 
@@ -33,7 +34,8 @@ pub struct Editor {
     /// The state, the new events included.
     pub state: State,
     path: PathBuf,
-    exists: bool,
+    /// The log, locked; `None` while there is none.
+    log: Option<Writer>,
     at: Time,
     batch: Vec<Event>,
 }
@@ -44,8 +46,14 @@ impl Editor {
     /// # Errors
     /// The log cannot be read, or the time lies before its last event.
     pub fn open(path: &Path, when: &When, out: &mut Out) -> Result<Self, CliError> {
-        let exists = path.exists();
-        let state = if exists { state::fold(path, Moment::End, out)? } else { State::empty() };
+        let (log, state) = match path.exists() {
+            true => {
+                // Locked before it is read, so that nobody adds to it in between.
+                let (log, names, _) = Writer::open(path, &Options::default())?;
+                (Some(log), state::fold_from(State::with(names), path, Moment::End, out)?)
+            }
+            false => (None, State::empty()),
+        };
         let last = state.first.map(|_| state.cluster.now());
         let at = match (&when.at, when.after, last) {
             (Some(Moment::At(at)), ..) => *at,
@@ -59,10 +67,12 @@ impl Editor {
             (None, None, None) => FIRST_TIME,
         };
         match last {
-            Some(last) if at < last => Err(CliError::new(format!("{at} lies before the last event"))
-                .at(path.display())
-                .hint(format!("the last event, {}, is at {last}; a log is only ever appended to", state.last))),
-            _ => Ok(Editor { state, path: path.to_owned(), exists, at, batch: Vec::new() }),
+            Some(last) if at < last => {
+                Err(CliError::new(format!("{at} lies before the last event")).at(path.display()).hint(
+                    format!("the last event, {}, is at {last}; a log is only ever appended to", state.last),
+                ))
+            }
+            _ => Ok(Editor { state, path: path.to_owned(), log, at, batch: Vec::new() }),
         }
     }
 
@@ -112,7 +122,17 @@ impl Editor {
             out.note(format!("{path}: nothing changed, nothing was added"));
             return Ok(());
         }
-        append(&self.path, self.exists, &self.state.names, &self.batch)?;
+        match self.log {
+            Some(mut log) => {
+                log.append(&self.state.names, &self.batch)?;
+                log.close()?;
+            }
+            None => {
+                let mut log = Draft::create(&self.path, false, &Options::default())?;
+                log.append(&self.state.names, &self.batch)?;
+                log.finish()?;
+            }
+        }
         let (last, at) = (self.state.last, self.at);
         out.note(match self.batch.len() as u64 {
             1 => format!("{path}: event {last} at {at}"),
@@ -131,10 +151,10 @@ pub fn near<'a>(
     path: &Path,
 ) -> CliError {
     let error = error.at(path.display());
-    let mut ranked: Vec<_> =
-        known.map(|name| (strsim::damerau_levenshtein(wanted, name), name)).collect();
+    let mut ranked: Vec<_> = known.map(|name| (strsim::damerau_levenshtein(wanted, name), name)).collect();
     ranked.sort();
-    let close: Vec<_> = ranked.iter().filter(|(d, _)| *d <= 1 + wanted.len() / 4).take(3).map(|r| r.1).collect();
+    let close: Vec<_> =
+        ranked.iter().filter(|(d, _)| *d <= 1 + wanted.len() / 4).take(3).map(|r| r.1).collect();
     let some: Vec<_> = ranked.iter().take(5).map(|r| r.1).collect();
     match (close.as_slice(), some.as_slice()) {
         ([], []) => error.hint(format!("there is no {what} at all")),

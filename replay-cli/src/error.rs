@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use kubetape_engine::log::LogError;
+
 use crate::output::style::{Paint, Style};
 
 /// Why a command did not do what it was asked.
@@ -58,11 +60,12 @@ impl CliError {
 
     /// A failure to read or write a file.
     pub fn file(doing: &str, path: &Path, error: &io::Error) -> Self {
-        let path = path.display();
-        let failed = CliError::new(format!("cannot {doing} {path}: {}", reason(error)));
+        let failed = CliError::new(format!("cannot {doing} {}: {}", path.display(), reason(error)));
         match error.kind() {
-            io::ErrorKind::NotFound => failed.hint("is the path right? paths are relative to the working folder"),
-            io::ErrorKind::StorageFull => failed.hint("nothing half-written was left behind; make room and try again"),
+            io::ErrorKind::NotFound => failed.hint("is the path right? it is relative to the working folder"),
+            io::ErrorKind::StorageFull => {
+                failed.hint("nothing half-written was left behind; make room and try again")
+            }
             _ => failed,
         }
     }
@@ -72,6 +75,33 @@ impl CliError {
         match error.kind() {
             io::ErrorKind::BrokenPipe => CliError::ClosedPipe,
             _ => CliError::new(format!("cannot write to standard output: {}", reason(error))),
+        }
+    }
+}
+
+impl From<LogError> for CliError {
+    fn from(error: LogError) -> Self {
+        let failed = |error: &LogError| CliError::new(error.to_string());
+        match &error {
+            LogError::Io { what, file, source } => CliError::file(what, Path::new(file), source),
+            LogError::Exists { path } => CliError::new(format!("{} exists already", path.display()))
+                .hint("choose another name, or overwrite it with --force"),
+            LogError::Locked { .. } => {
+                failed(&error).hint("wait for it to end; a log has one writer at a time")
+            }
+            LogError::Empty { .. } | LogError::NotALog { .. } => failed(&error).hint(
+                "`kubetape import` makes a log from a recording, `kubetape node join` begins one by hand",
+            ),
+            LogError::Damaged(damage) => {
+                let file = &damage.file;
+                failed(&error).hint(format!(
+                    "`kubetape log verify {file}` lists all damage, `kubetape log repair {file} -o GOOD` salvages the rest"
+                ))
+            }
+            LogError::Header { file, .. } => {
+                failed(&error).hint(format!("`kubetape log repair {file} -o GOOD` salvages what is whole"))
+            }
+            _ => failed(&error),
         }
     }
 }

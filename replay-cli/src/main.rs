@@ -3,7 +3,9 @@
 mod args;
 mod commands;
 mod describe;
+mod edit;
 mod error;
+mod kinds;
 mod output;
 mod selector;
 mod state;

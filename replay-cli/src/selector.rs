@@ -93,7 +93,8 @@ mod tests {
         let mut names = Names::new();
         let labels = [(names.sym("pool"), names.sym("gpu")), (names.sym("zone"), names.sym("a"))];
         let selects = |text: &str| text.parse::<Selector>().unwrap().matches(&labels, &names);
-        for text in ["pool=gpu", "pool==gpu,zone in (a, b)", "zone", "!spot", "pool!=cpu", "tier notin (db)"] {
+        for text in ["pool=gpu", "pool==gpu,zone in (a, b)", "zone", "!spot", "pool!=cpu", "tier notin (db)"]
+        {
             assert!(selects(text), "{text}");
         }
         for text in ["pool=cpu", "pool=gpu,spot", "!zone", "zone notin (a,b)", "pool!=gpu", "spot="] {

@@ -31,7 +31,12 @@ pub struct State {
 impl State {
     /// Before anything has happened.
     pub fn empty() -> Self {
-        State { names: Names::new(), cluster: Cluster::new(), now: Time(0), first: None, last: Seq::NONE }
+        State::with(Names::new())
+    }
+
+    /// Before anything has happened, with a dictionary that has met names before.
+    pub fn with(names: Names) -> Self {
+        State { names, cluster: Cluster::new(), now: Time(0), first: None, last: Seq::NONE }
     }
 }
 
@@ -40,9 +45,17 @@ impl State {
 /// # Errors
 /// The log cannot be read, or has no such moment.
 pub fn fold(path: &Path, moment: Moment, out: &mut Out) -> Result<State, CliError> {
+    fold_from(State::empty(), path, moment, out)
+}
+
+/// As [`fold`], with a dictionary that has met names before.
+///
+/// # Errors
+/// As [`fold`].
+pub fn fold_from(start: State, path: &Path, moment: Moment, out: &mut Out) -> Result<State, CliError> {
     let progress = out.progress("reading");
-    let (state, torn) = walk(path, moment, progress, |_, _| Ok(()))?;
-    torn.into_iter().for_each(|torn| out.warn(torn));
+    let (state, torn) = walk_from(start, path, moment, progress, |_, _| Ok(()))?;
+    torn.into_iter().for_each(|torn| out.warn(format!("{}: {torn}", path.display())));
     Ok(state)
 }
 
@@ -54,6 +67,16 @@ pub fn fold(path: &Path, moment: Moment, out: &mut Out) -> Result<State, CliErro
 pub fn walk(
     path: &Path,
     moment: Moment,
+    progress: Progress,
+    visit: impl FnMut(&Event, &State) -> Result<(), CliError>,
+) -> Result<(State, Option<String>), CliError> {
+    walk_from(State::empty(), path, moment, progress, visit)
+}
+
+fn walk_from(
+    mut state: State,
+    path: &Path,
+    moment: Moment,
     mut progress: Progress,
     mut visit: impl FnMut(&Event, &State) -> Result<(), CliError>,
 ) -> Result<(State, Option<String>), CliError> {
@@ -62,8 +85,7 @@ pub fn walk(
         Moment::BeforeEnd(before) => Moment::At(last_time(path)? - before),
         other => other,
     };
-    let mut state = State::empty();
-    let mut names = Names::new();
+    let mut names = std::mem::take(&mut state.names);
     let torn = each_event(path, &mut names, &mut progress, |event, names| {
         let seq = state.last.next();
         if let (None, Moment::SinceStart(since)) = (state.first, stop) {
@@ -106,7 +128,9 @@ fn check_moment(path: &Path, stop: Moment, state: &mut State) -> Result<(), CliE
             }))
         }
         (Moment::At(at), Some(first)) if at < first => {
-            Err(CliError::new(format!("the log begins after {at}")).at(place).hint(format!("its first event is at {first}")))
+            Err(CliError::new(format!("the log begins after {at}"))
+                .at(place)
+                .hint(format!("its first event is at {first}")))
         }
         (Moment::At(at), _) => {
             state.now = at;
@@ -117,9 +141,15 @@ fn check_moment(path: &Path, stop: Moment, state: &mut State) -> Result<(), CliE
 }
 
 fn does_not_fit(path: &Path, seq: Seq, event: &Event, error: &ApplyError) -> CliError {
-    CliError::new(format!("event {seq} ({} at {}) does not fit the state before it: {error}", event.body.kind(), event.at))
-        .at(path.display())
-        .hint("the log was not written by kubetape, or by a version with a defect; `kubetape log verify` says more")
+    CliError::new(format!(
+        "event {seq} ({} at {}) does not fit the state before it: {error}",
+        event.body.kind(),
+        event.at
+    ))
+    .at(path.display())
+    .hint(
+        "the log was not written by kubetape, or by a version with a defect; `kubetape log verify` says more",
+    )
 }
 
 fn last_time(path: &Path) -> Result<Time, CliError> {
@@ -145,7 +175,7 @@ pub fn each_event(
     let mut reader = Reader::open(path)?;
     let mut batch = Vec::new();
     let mut done = 0;
-    while reader.next_batch(names, &mut batch)? {
+    while reader.next_batch(names, &mut batch)?.is_some() {
         for event in &batch {
             if visit(event, names)?.is_break() {
                 return Ok(None);
@@ -154,5 +184,5 @@ pub fn each_event(
         done += batch.len() as u64;
         progress.update(done, None, "events");
     }
-    Ok(reader.torn().map(ToString::to_string))
+    Ok(reader.recovered().map(ToString::to_string))
 }

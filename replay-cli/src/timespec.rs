@@ -40,9 +40,7 @@ impl FromStr for Moment {
             },
             (_, Some(b'-')) => Ok(Moment::BeforeEnd(duration(&text[1..])?)),
             (_, Some(b'+')) => Ok(Moment::SinceStart(duration(&text[1..])?)),
-            _ => Time::parse(text).map(Moment::At).map_err(|_| {
-                format!("not a moment: write {MOMENT_HELP}")
-            }),
+            _ => Time::parse(text).map(Moment::At).map_err(|_| format!("not a moment: write {MOMENT_HELP}")),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `kubetape man`: manual pages.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
@@ -27,33 +27,17 @@ pub struct Args {
 }
 
 pub fn run(args: Args, out: &mut Out) -> Result<ExitCode, CliError> {
-    let mut command = Cli::command();
-    command.build();
+    let command = Cli::command();
     match args.dir {
-        None => out.bytes(&page(&command)?)?,
+        None => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(command).render(&mut page).map_err(|e| CliError::output(&e))?;
+            out.bytes(&page)?;
+        }
         Some(dir) => {
             std::fs::create_dir_all(&dir).map_err(|e| CliError::file("make the folder", &dir, &e))?;
-            write_pages(&command, &dir, out)?;
+            clap_mangen::generate_to(command, &dir).map_err(|e| CliError::file("write to", &dir, &e))?;
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn page(command: &clap::Command) -> Result<Vec<u8>, CliError> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(command.clone()).render(&mut page).map_err(|e| CliError::output(&e))?;
-    Ok(page)
-}
-
-fn write_pages(command: &clap::Command, dir: &Path, out: &mut Out) -> Result<(), CliError> {
-    // clap joins the names of nested commands: `kubetape-node-label`.
-    let name = command.get_display_name().unwrap_or(command.get_name()).to_owned();
-    let path = dir.join(format!("{name}.1"));
-    let command = command.clone().name(name);
-    std::fs::write(&path, page(&command)?).map_err(|e| CliError::file("write", &path, &e))?;
-    out.note(path.display());
-    for nested in command.get_subcommands().filter(|c| c.get_name() != "help") {
-        write_pages(nested, dir, out)?;
-    }
-    Ok(())
 }

@@ -17,7 +17,7 @@ pub fn run(command: Command, out: &mut Out) -> Result<ExitCode, CliError> {
     match command {
         Command::Show(args) => show::run(args, out),
         Command::Node(command) => node::run(command, out),
-        Command::Delete(args) => delete::run(args, out),
+        Command::Delete(args) => delete::run(&args, out),
         Command::Completions(args) => completions::run(args, out),
         Command::Man(args) => man::run(args, out),
     }

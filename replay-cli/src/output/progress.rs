@@ -40,9 +40,13 @@ impl Progress {
     fn show(&mut self, total: Option<u64>, unit: &str) {
         self.shown = true;
         let amount = match (unit, total) {
-            ("bytes", Some(_)) => "{bar:30} {bytes}/{total_bytes}, {binary_bytes_per_sec}, {eta} left".to_owned(),
+            ("bytes", Some(_)) => {
+                "{bar:30} {bytes}/{total_bytes}, {binary_bytes_per_sec}, {eta} left".to_owned()
+            }
             ("bytes", None) => "{spinner} {bytes}, {binary_bytes_per_sec}".to_owned(),
-            (unit, Some(_)) => format!("{{bar:30}} {{human_pos}}/{{human_len}} {unit}, {{per_sec}}, {{eta}} left"),
+            (unit, Some(_)) => {
+                format!("{{bar:30}} {{human_pos}}/{{human_len}} {unit}, {{per_sec}}, {{eta}} left")
+            }
             (unit, None) => format!("{{spinner}} {{human_pos}} {unit}, {{per_sec}}"),
         };
         if let Ok(style) = ProgressStyle::with_template(&format!("{{msg}} {amount}")) {

@@ -15,7 +15,9 @@ use crate::output::Out;
 ///
 /// Their pods stay until pod garbage collection finds them; a run simulates that.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  kubetape node leave x.tape worker-2\n  kubetape node leave x.tape -l pool=spot --after 5m")]
+#[command(
+    after_help = "Examples:\n  kubetape node leave x.tape worker-2\n  kubetape node leave x.tape -l pool=spot --after 5m"
+)]
 pub struct Leave {
     #[command(flatten)]
     nodes: Nodes,
@@ -61,7 +63,9 @@ pub struct Return {
 ///
 /// The taints that follow from conditions are node lifecycle's answer; a run simulates it.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  kubetape node condition x.tape worker-1 Ready=False:KubeletNotReady\n  kubetape node condition x.tape worker-1 Ready=True MemoryPressure=True")]
+#[command(
+    after_help = "Examples:\n  kubetape node condition x.tape worker-1 Ready=False:KubeletNotReady\n  kubetape node condition x.tape worker-1 Ready=True MemoryPressure=True"
+)]
 pub struct Condition {
     /// The log
     file: PathBuf,
@@ -97,7 +101,8 @@ struct ConditionArg {
 }
 
 fn condition_arg(text: &str) -> Result<ConditionArg, String> {
-    let (name, status) = text.split_once('=').ok_or("a condition is TYPE=True, TYPE=False or TYPE=Unknown")?;
+    let (name, status) =
+        text.split_once('=').ok_or("a condition is TYPE=True, TYPE=False or TYPE=Unknown")?;
     let (status, reason) = match status.split_once(':') {
         Some((status, reason)) => (status, Some(reason.to_owned())),
         None => (status, None),

@@ -53,7 +53,8 @@ pub fn show(args: &Args, out: &mut Out) -> Result<(), CliError> {
     let progress = out.progress("reading");
     let mut heading = args.format == Format::Text;
     let (_, torn) = state::walk(&args.file, args.at, progress, |event, state| {
-        if !(args.track.is_empty() || args.track.contains(&event.track)) || !in_namespace(args, event, state) {
+        if !(args.track.is_empty() || args.track.contains(&event.track)) || !in_namespace(args, event, state)
+        {
             return Ok(());
         }
         if std::mem::take(&mut heading) {
@@ -183,7 +184,9 @@ fn details(body: &Body, state: &State) -> Map<String, Value> {
         }),
         Body::Reported { reason, message, .. } => json!({ "reason": text(reason), "message": text(message) }),
         Body::PodUnschedulable { message, .. } => json!({ "message": text(message) }),
-        Body::PodPhaseSet { phase, reason, .. } => json!({ "phase": phase_words(phase), "reason": text(reason) }),
+        Body::PodPhaseSet { phase, reason, .. } => {
+            json!({ "phase": phase_words(phase), "reason": text(reason) })
+        }
         Body::PodConditionSet { condition, status, since, .. } => json!({
             "condition": format!("{condition:?}"),
             "status": condition_status(status),

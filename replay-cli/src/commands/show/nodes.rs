@@ -78,7 +78,7 @@ fn roles(labels: &BTreeMap<String, String>) -> Vec<String> {
 
 fn amounts(id: ResourcesId, state: &State) -> BTreeMap<String, String> {
     let list = &state.names.resource_list(id).0;
-    let amount = |name, amount| match name {
+    let amount = |name, amount: i64| match name {
         sym::CPU if amount % 1_000 != 0 => format!("{amount}m"),
         sym::CPU => (amount / 1_000).to_string(),
         _ => amount.to_string(),

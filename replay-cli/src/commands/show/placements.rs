@@ -51,7 +51,8 @@ fn row(object: &Object, id: PodId, state: &State) -> Option<Row> {
     let (names, pod) = (&state.names, state.cluster.pod(id)?);
     let hash = state.cluster.pod_revision_hash(id);
     let revisions = object.revisions.iter().filter_map(|id| state.cluster.revision(*id));
-    let revision = revisions.filter(|r| r.present && r.hash == hash && hash != Sym::EMPTY).map(|r| r.number).max();
+    let revision =
+        revisions.filter(|r| r.present && r.hash == hash && hash != Sym::EMPTY).map(|r| r.number).max();
     Some(Row {
         namespace: names.text(object.key.namespace).to_owned(),
         daemon_set: names.text(object.key.name).to_owned(),
