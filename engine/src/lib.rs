@@ -1,6 +1,7 @@
 //! kubetape engine: an event-sourced simulation of Kubernetes DaemonSets.
 
 pub mod cluster;
+pub mod diff;
 pub mod event;
 pub mod names;
 pub mod quantity;
