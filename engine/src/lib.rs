@@ -1,10 +1,12 @@
 //! kubetape engine: an event-sourced simulation of Kubernetes DaemonSets.
 
+pub mod actors;
 pub mod cluster;
 pub mod diff;
 pub mod event;
 pub mod names;
 pub mod quantity;
+pub mod replay;
 pub mod selector;
 pub mod sim;
 pub mod time;

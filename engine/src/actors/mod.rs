@@ -1,0 +1,7 @@
+//! The actors: everybody who reacts to what happens in a cluster.
+//!
+//! **Invariant:** actors know the cluster and events, and never one another.
+
+pub mod kubelet;
+pub mod lifecycle;
+pub mod scheduler;
