@@ -2,6 +2,7 @@
 
 pub mod actors;
 pub mod cluster;
+pub mod diff;
 pub mod event;
 pub mod log;
 pub mod names;

@@ -118,12 +118,14 @@ pub fn replay(
 fn actors(settings: &super::Settings, plays: Tracks) -> Vec<Box<dyn Actor>> {
     let mut actors: Vec<Box<dyn Actor>> = Vec::new();
     if !plays.has(Track::Lifecycle) {
+        actors.push(Box::new(lifecycle::NodeHealth::new()));
         actors.push(Box::new(lifecycle::NodeTaints::new()));
     }
     if !plays.has(Track::Scheduler) {
         actors.push(Box::new(Scheduler::new(settings.scheduler.clone())));
     }
     if !plays.has(Track::Lifecycle) {
+        actors.push(Box::new(lifecycle::TaintEviction::new()));
         actors.push(Box::new(lifecycle::OwnerGc::new()));
         actors.push(Box::new(lifecycle::PodGc::new()));
     }
