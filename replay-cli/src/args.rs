@@ -57,6 +57,8 @@ pub struct Global {
 /// The verbs, in the order in which help lists them.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Run(commands::run::Args),
+    Diff(commands::diff::Args),
     Show(commands::show::Args),
     #[command(subcommand)]
     Node(commands::node::Command),

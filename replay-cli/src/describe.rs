@@ -272,7 +272,8 @@ pub fn phase_words(phase: Phase) -> &'static str {
     }
 }
 
-fn why_words(why: Why) -> &'static str {
+/// Why a pod is deleted, in words.
+pub fn why_words(why: Why) -> &'static str {
     match why {
         Why::Unknown => "the recording does not say why",
         Why::User => "somebody asked for it",

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use kubetape_engine::cluster::{DaemonSet, Object};
+use kubetape_engine::names::Names;
+use kubetape_engine::time::Time;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -31,6 +33,8 @@ pub struct Row {
     images: Vec<String>,
     created: String,
     terminating: bool,
+    /// Deleted; the rest says how it stood then.
+    gone: bool,
     #[serde(skip)]
     age: String,
 }
@@ -40,11 +44,17 @@ pub fn rows(state: &State, filter: &Filter) -> Vec<Row> {
     let wanted = |(object, _): &(&Object, &DaemonSet)| {
         filter.namespace(state, object.key.namespace) && own_labels(object, state, filter)
     };
-    state.cluster.daemon_sets().filter(wanted).map(|(object, spec)| row(object, spec, state)).collect()
+    state
+        .cluster
+        .daemon_sets()
+        .filter(wanted)
+        .map(|(object, spec)| row(object, spec, &state.names, state.now))
+        .collect()
 }
 
-fn row(object: &Object, spec: &DaemonSet, state: &State) -> Row {
-    let (names, status) = (&state.names, object.status);
+/// A DaemonSet as it stands; of one that is gone, as it stood.
+pub fn row(object: &Object, spec: &DaemonSet, names: &Names, now: Time) -> Row {
+    let status = object.status;
     Row {
         namespace: names.text(object.key.namespace).to_owned(),
         name: names.text(object.key.name).to_owned(),
@@ -57,11 +67,12 @@ fn row(object: &Object, spec: &DaemonSet, state: &State) -> Row {
         number_unavailable: status.unavailable,
         generation: object.generation,
         observed_generation: status.observed_generation,
-        node_selector: label_map(&spec.placement.node_selector, state),
+        node_selector: label_map(&spec.placement.node_selector, names),
         images: images(names.doc_text(spec.template)),
         created: object.created.to_string(),
         terminating: object.deleting.is_some(),
-        age: age(object.created, state.now),
+        gone: !object.present,
+        age: age(object.created, now),
     }
 }
 
@@ -80,7 +91,7 @@ fn images(template: &str) -> Vec<String> {
     containers.into_iter().flatten().filter_map(image).collect()
 }
 
-pub fn table(rows: &[Row], _: &State, wide: bool) -> Table {
+pub fn table(rows: &[Row], wide: bool) -> Table {
     let mut table = Table::new([
         "NAMESPACE",
         "NAME",
@@ -109,7 +120,7 @@ pub fn table(rows: &[Row], _: &State, wide: bool) -> Table {
             whole(row.updated_number_scheduled),
             whole(row.number_available),
             Cell::or_none(label_text(&row.node_selector)),
-            row.age.as_str().into(),
+            if row.gone { Cell::painted("deleted", Paint::Dim) } else { row.age.as_str().into() },
         ]);
         if wide {
             table.more([

@@ -139,7 +139,7 @@ fn details(body: &Body, state: &State) -> Map<String, Value> {
         Body::NodeJoined { spec, .. } => {
             let spec = names.node_spec_of(spec);
             let taints: Vec<_> = spec.taints.iter().map(|taint| words.taint(taint)).collect();
-            json!({ "labels": super::label_map(&spec.labels, state), "taints": taints, "unschedulable": spec.unschedulable })
+            json!({ "labels": super::label_map(&spec.labels, names), "taints": taints, "unschedulable": spec.unschedulable })
         }
         Body::NodeLabelSet { key, value, .. } | Body::PodLabelSet { key, value, .. } => {
             json!({ "key": text(key), "value": text(value) })

@@ -1,6 +1,6 @@
 //! `kubetape show`: the state of a cluster at a moment, and the events that led to it.
 
-mod daemonsets;
+pub mod daemonsets;
 mod events;
 mod nodes;
 mod overview;
@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 use kubetape_engine::event::Track;
-use kubetape_engine::names::Sym;
+use kubetape_engine::names::{Names, Sym};
 use serde::Serialize;
 
 use crate::error::CliError;
@@ -100,7 +100,7 @@ enum Noun {
 }
 
 /// What is left out.
-struct Filter {
+pub struct Filter {
     namespace: Option<String>,
     selector: Option<Selector>,
 }
@@ -171,7 +171,7 @@ impl Args {
         &self,
         noun: &str,
         rows: Vec<T>,
-        table: impl FnOnce(&[T], &State, bool) -> crate::output::table::Table,
+        table: impl FnOnce(&[T], bool) -> crate::output::table::Table,
         state: &State,
         out: &mut Out,
     ) -> Result<(), CliError> {
@@ -186,14 +186,14 @@ impl Args {
                 out.note(format!("No {noun} in {} at {}.", self.file.display(), state.now));
                 Ok(())
             }
-            Format::Text => table(&rows, state, self.wide).print(out),
+            Format::Text => table(&rows, self.wide).print(out),
         }
     }
 }
 
 /// Labels as JSON.
-fn label_map(labels: &[(Sym, Sym)], state: &State) -> std::collections::BTreeMap<String, String> {
-    let text = |sym| state.names.text(sym).to_owned();
+fn label_map(labels: &[(Sym, Sym)], names: &Names) -> std::collections::BTreeMap<String, String> {
+    let text = |sym| names.text(sym).to_owned();
     labels.iter().map(|&(key, value)| (text(key), text(value))).collect()
 }
 

@@ -43,7 +43,7 @@ pub fn rows(state: &State, filter: &Filter) -> Vec<Row> {
 
 fn row(node: &Node, state: &State) -> Row {
     let words = Words { names: &state.names, cluster: &state.cluster };
-    let labels = label_map(&node.labels, state);
+    let labels = label_map(&node.labels, &state.names);
     Row {
         name: state.names.text(node.name).to_owned(),
         status: match node.condition(sym::READY) {
@@ -86,7 +86,7 @@ fn amounts(id: ResourcesId, state: &State) -> BTreeMap<String, String> {
     list.iter().map(|&(name, n)| (state.names.text(name).to_owned(), amount(name, n))).collect()
 }
 
-pub fn table(rows: &[Row], _: &State, wide: bool) -> Table {
+pub fn table(rows: &[Row], wide: bool) -> Table {
     let mut table = Table::new(["NAME", "STATUS", "ROLES", "AGE"]);
     if wide {
         table.columns(["PODS", "TAINTS", "LABELS"]);

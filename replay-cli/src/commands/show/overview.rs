@@ -101,7 +101,7 @@ fn print(
         return Ok(());
     }
     writeln!(out)?;
-    daemonsets::table(&overview.daemonsets, state, args.wide).print(out)
+    daemonsets::table(&overview.daemonsets, args.wide).print(out)
 }
 
 fn row(name: &str, text: &str, out: &mut Out) -> Result<(), CliError> {

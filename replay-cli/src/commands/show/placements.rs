@@ -81,7 +81,7 @@ impl Row {
     }
 }
 
-pub fn table(rows: &[Row], _: &State, wide: bool) -> Table {
+pub fn table(rows: &[Row], wide: bool) -> Table {
     let mut table = Table::new(["NAMESPACE", "DAEMONSET", "NODE", "POD", "REVISION", "STATUS", "AGE"]);
     if wide {
         table.columns(["HASH"]);

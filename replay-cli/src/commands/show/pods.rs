@@ -72,7 +72,7 @@ fn row(id: PodId, pod: &Pod, state: &State, containers: &mut BTreeMap<DocId, usi
         restarts: pod.restarts,
         created: pod.created.to_string(),
         revision_hash: (hash != Sym::EMPTY).then(|| names.text(hash).to_owned()),
-        labels: label_map(state.cluster.pod_labels(id), state),
+        labels: label_map(state.cluster.pod_labels(id), names),
         age: age(pod.created, state.now),
     }
 }
@@ -96,7 +96,7 @@ impl Row {
 }
 
 /// READY is all of the containers or none: a log keeps the pod's condition, not the containers'.
-pub fn table(rows: &[Row], _: &State, wide: bool) -> Table {
+pub fn table(rows: &[Row], wide: bool) -> Table {
     let mut table = Table::new(["NAMESPACE", "NAME", "READY", "STATUS", "RESTARTS", "AGE", "NODE"]);
     if wide {
         table.columns(["FOR", "OWNER", "REVISION", "LABELS"]);
