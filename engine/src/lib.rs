@@ -1,5 +1,6 @@
 //! kubetape engine: an event-sourced simulation of Kubernetes DaemonSets.
 
+pub mod actors;
 pub mod cluster;
 pub mod event;
 pub mod names;

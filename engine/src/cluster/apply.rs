@@ -348,7 +348,12 @@ impl Cluster {
 
     // ---- revisions ----
 
-    fn dispatch_revision(&mut self, names: &Names, seq: Seq, event: &Event) -> Result<Change, ApplyError> {
+    fn dispatch_revision(
+        &mut self,
+        names: &mut Names,
+        seq: Seq,
+        event: &Event,
+    ) -> Result<Change, ApplyError> {
         match event.body {
             Body::RevisionCreated { revision, owner, number, namespace, name, hash, template, created } => {
                 let expected = self.next_revision();
@@ -356,6 +361,9 @@ impl Cluster {
                     let (expected, found) = (expected.number(), revision.number());
                     return Err(ApplyError::RevisionOutOfTurn { expected, found });
                 }
+                self.template_labels
+                    .entry(template)
+                    .or_insert_with(|| object::template_labels(template, names));
                 let made = seq;
                 self.revisions.push(Revision {
                     owner,
@@ -525,6 +533,9 @@ impl Cluster {
             let compiled = shape::compile(names.pod_shape(shape), names)?;
             self.shapes[shape.index()] = Some(Box::new(compiled));
         }
+        // A pod whose spec names its node never meets the scheduler.
+        let names_node = |shape: &shape::Shape| shape.placement.node_name.is_some();
+        let bound = node.filter(|_| self.shapes[shape.index()].as_deref().is_some_and(names_node));
         let pod = Pod {
             owner: None,
             node,
@@ -534,7 +545,7 @@ impl Cluster {
             shape,
             created,
             phase: Phase::Pending,
-            bound: false,
+            bound: bound.is_some(),
             ready: false,
             unschedulable: false,
             relabelled: false,
@@ -558,6 +569,9 @@ impl Cluster {
         self.list_pod(names, id, owner);
         if let Some(node) = node {
             self.ensure_node(names, node);
+        }
+        if let Some(node) = bound {
+            self.list_on_node(names, id, node);
         }
         Ok(CHANGED)
     }
