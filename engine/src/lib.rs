@@ -1,1 +1,3 @@
 //! kubetape engine.
+
+pub mod manifest;
