@@ -2,12 +2,18 @@
 
 use super::run::{Sink, Source, SourceError};
 use crate::event::{Event, Flags};
-use crate::log::{Digest, Identity, LogError, Reader, Writer};
+use crate::log::{Digest, Identity, LogError, ReadAhead, Reader, Writer};
 use crate::names::Names;
 
 impl Source for Reader {
     fn next(&mut self, names: &mut Names, events: &mut Vec<Event>) -> Result<bool, SourceError> {
         Ok(self.next_batch(names, events)?.is_some())
+    }
+}
+
+impl Source for ReadAhead {
+    fn next(&mut self, names: &mut Names, events: &mut Vec<Event>) -> Result<bool, SourceError> {
+        Ok(self.next_batch(names, events)?)
     }
 }
 
