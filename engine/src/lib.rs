@@ -1,3 +1,4 @@
 //! kubetape engine.
 
+pub mod conformance;
 pub mod manifest;
