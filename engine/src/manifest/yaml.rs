@@ -169,7 +169,9 @@ impl<'a> Reader<'a> {
         };
         self.decoded += anchor.size;
         self.aliased += anchor.size;
-        if self.aliased > 100 && self.decoded > 1_000 && self.aliased * 100 > self.decoded * ratio(self.decoded)
+        if self.aliased > 100
+            && self.decoded > 1_000
+            && self.aliased * 100 > self.decoded * ratio(self.decoded)
         {
             return Err(Malformed {
                 text: "yaml: document contains excessive aliasing".to_owned(),
@@ -264,7 +266,7 @@ fn ratio(decoded: u64) -> u64 {
     const HIGH: u64 = 4_000_000;
     match decoded {
         0..=LOW => 99,
-        LOW..HIGH => 99 - 89 * (decoded - LOW) / (HIGH - LOW),
+        ..HIGH => 99 - 89 * (decoded - LOW) / (HIGH - LOW),
         _ => 10,
     }
 }
@@ -304,7 +306,7 @@ fn typed(text: &str, style: ScalarStyle, tag: Option<&Tag>, at: Place) -> Result
     let value = match tag {
         None if style == ScalarStyle::Plain => scalar::plain(text),
         None => Tree::Text(text.into()),
-        Some(tag) => match tag.core_suffix() {
+        Some(tag) => match tag.suffix_in_namespace("tag:yaml.org,2002:").as_deref() {
             Some(kind) => scalar::tagged(kind, text)
                 .map_err(|error| Malformed { text: format!("yaml: {error}"), place: at })?,
             None => Tree::Text(text.into()),
@@ -312,7 +314,13 @@ fn typed(text: &str, style: ScalarStyle, tag: Option<&Tag>, at: Place) -> Result
     };
     match value {
         Tree::Float(f) if !f.is_finite() => {
-            let shown = if f.is_nan() { "NaN" } else if f > 0.0 { "+Inf" } else { "-Inf" };
+            let shown = if f.is_nan() {
+                "NaN"
+            } else if f > 0.0 {
+                "+Inf"
+            } else {
+                "-Inf"
+            };
             Err(Malformed { text: format!("json: unsupported value: {shown}"), place: at })
         }
         value => Ok(value),
