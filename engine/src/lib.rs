@@ -3,6 +3,7 @@
 pub mod actors;
 pub mod cluster;
 pub mod event;
+pub mod import;
 pub mod names;
 pub mod quantity;
 pub mod selector;
