@@ -272,7 +272,7 @@ impl Cluster {
                 let step = i64::from(before.template != after.template);
                 after.template_generation = after.template_generation.max(before.template_generation + step);
             }
-            (old.spec, old.manifest, old.changed) = (spec, manifest, seq);
+            (old.spec, old.manifest, old.owner, old.changed) = (spec, manifest, parsed.owner, seq);
             if spec_changed {
                 old.generation = (old.generation + 1).max(parsed.generation.unwrap_or(0));
                 old.applied = seq;
@@ -287,6 +287,7 @@ impl Cluster {
             generation: parsed.generation.unwrap_or(1),
             created: parsed.created.unwrap_or(now),
             deleting: None,
+            owner: parsed.owner,
             status: WorkloadStatus::default(),
             spec: parsed.spec,
             applied: seq,
@@ -348,7 +349,12 @@ impl Cluster {
 
     // ---- revisions ----
 
-    fn dispatch_revision(&mut self, names: &Names, seq: Seq, event: &Event) -> Result<Change, ApplyError> {
+    fn dispatch_revision(
+        &mut self,
+        names: &mut Names,
+        seq: Seq,
+        event: &Event,
+    ) -> Result<Change, ApplyError> {
         match event.body {
             Body::RevisionCreated { revision, owner, number, namespace, name, hash, template, created } => {
                 let expected = self.next_revision();
@@ -356,6 +362,9 @@ impl Cluster {
                     let (expected, found) = (expected.number(), revision.number());
                     return Err(ApplyError::RevisionOutOfTurn { expected, found });
                 }
+                self.template_labels
+                    .entry(template)
+                    .or_insert_with(|| object::template_labels(template, names));
                 let made = seq;
                 self.revisions.push(Revision {
                     owner,
@@ -444,6 +453,7 @@ impl Cluster {
             generation: 0,
             created: ApiSeconds(0),
             deleting: None,
+            owner: None,
             status: WorkloadStatus::default(),
             spec: ObjectSpec::Opaque,
             applied: Seq::NONE,
@@ -525,6 +535,9 @@ impl Cluster {
             let compiled = shape::compile(names.pod_shape(shape), names)?;
             self.shapes[shape.index()] = Some(Box::new(compiled));
         }
+        // A template that names a node makes pods that no scheduler has to bind.
+        let named = self.shapes[shape.index()].as_deref().and_then(|shape| shape.placement.node_name);
+        let bound = node.is_some_and(|node| named == Some(names.node_sym(node)));
         let pod = Pod {
             owner: None,
             node,
@@ -534,7 +547,7 @@ impl Cluster {
             shape,
             created,
             phase: Phase::Pending,
-            bound: false,
+            bound,
             ready: false,
             unschedulable: false,
             relabelled: false,
@@ -558,6 +571,9 @@ impl Cluster {
         self.list_pod(names, id, owner);
         if let Some(node) = node {
             self.ensure_node(names, node);
+            if bound {
+                self.list_on_node(names, id, node);
+            }
         }
         Ok(CHANGED)
     }

@@ -30,6 +30,8 @@ pub struct Object {
     pub created: ApiSeconds,
     /// While it waits for finalizers: how its dependents are treated.
     pub deleting: Option<Propagation>,
+    /// Kind and name of its controller, as `metadata.ownerReferences` has them.
+    pub owner: Option<(Sym, Sym)>,
     /// The status that a controller last wrote.
     pub status: WorkloadStatus,
     /// What the manifest asks for.
@@ -88,6 +90,8 @@ pub struct DaemonSet {
     pub template_generation: i64,
     /// Where pods go.
     pub placement: Placement,
+    /// `spec.template.spec.priorityClassName`; empty if none.
+    pub priority_class: Sym,
     /// `spec.updateStrategy`.
     pub strategy: UpdateStrategy,
     /// `spec.minReadySeconds`.
@@ -131,6 +135,8 @@ pub(super) struct Parsed {
     /// `metadata.generation`, where the manifest has it (a recorded object).
     pub generation: Option<i64>,
     pub created: Option<ApiSeconds>,
+    /// Kind and name of the controlling owner.
+    pub owner: Option<(Sym, Sym)>,
 }
 
 /// Reads a manifest of a kind. DaemonSets get template generation 1 unless they carry one.
@@ -154,7 +160,22 @@ pub(super) fn parse(kind: Sym, manifest: DocId, names: &mut Names) -> Result<Par
     let generation = value.pointer("/metadata/generation").and_then(Value::as_i64).filter(|g| *g > 0);
     let created = value.pointer("/metadata/creationTimestamp").and_then(Value::as_str);
     let created = created.and_then(|text| ApiSeconds::parse(text).ok());
-    Ok(Parsed { value, spec, generation, created })
+    let owner = controller(&value, names);
+    Ok(Parsed { value, spec, generation, created, owner })
+}
+
+fn controller(value: &Value, names: &mut Names) -> Option<(Sym, Sym)> {
+    let owners = value.pointer("/metadata/ownerReferences")?.as_array()?;
+    let owner = owners.iter().find(|owner| owner.get("controller").and_then(Value::as_bool) == Some(true))?;
+    let kind = names.sym(owner.get("kind")?.as_str()?);
+    Some((kind, names.sym(owner.get("name")?.as_str()?)))
+}
+
+/// The labels of a pod template; a document that is none has none.
+pub(super) fn template_labels(template: DocId, names: &mut Names) -> Vec<(Sym, Sym)> {
+    let value: Value = serde_json::from_str(names.doc_text(template)).unwrap_or_default();
+    let labels = value.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
+    labels.map(|(key, value)| (names.sym(key), names.sym(value.as_str().unwrap_or_default()))).collect()
 }
 
 fn clamp_i32(value: i64) -> i32 {
@@ -188,6 +209,7 @@ fn daemon_set(value: &Value, names: &mut Names) -> Result<DaemonSet, ApplyError>
             .collect(),
         template_generation: annotation.unwrap_or(1),
         placement: Placement::compile(&pod_spec, names),
+        priority_class: names.sym(pod_spec.priority_class_name.as_deref().unwrap_or_default()),
         strategy: strategy(typed.update_strategy.as_ref()),
         min_ready_seconds: i64::from(typed.min_ready_seconds.unwrap_or(0)),
         revision_history_limit: i64::from(typed.revision_history_limit.unwrap_or(10)),

@@ -30,6 +30,7 @@
 
 pub mod format;
 
+mod ahead;
 mod codec;
 mod decode_names;
 mod decoder;
@@ -63,6 +64,7 @@ mod samples;
 #[allow(clippy::unwrap_used)]
 mod tests;
 
+pub use ahead::ReadAhead;
 pub use digest::Digest;
 pub use encoder::Identity;
 pub use error::{Damage, LogError, Torn};

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::ahead::ReadAhead;
 use super::decoder::Decoder;
 use super::digest::{Digest, RunHasher};
 use super::encode_names::NameTables;
@@ -64,6 +65,12 @@ impl Reader {
     /// As [`Reader::open`].
     pub fn from_storage(storage: Box<dyn Storage>) -> Result<Reader, LogError> {
         Ok(Reader { frames: Frames::open(storage)?, decoder: Decoder::default(), failed: false })
+    }
+
+    /// Goes on reading on a thread of its own, a few frames ahead.
+    #[must_use]
+    pub fn ahead(self) -> ReadAhead {
+        ReadAhead::new(self.frames, self.decoder)
     }
 
     /// Computes the run's digest while reading, which takes about a third more time. To be asked for before the
