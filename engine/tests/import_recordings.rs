@@ -298,3 +298,15 @@ fn other_recordings_fold_to_the_cluster_that_was_recorded() {
         }
     }
 }
+
+#[test]
+fn zz_debug() {
+    let Some(folder) = std::env::var_os("ZZ").map(PathBuf::from) else { return };
+    let mut names = Names::new();
+    let t = std::time::Instant::now();
+    let imported = import_files(&[folder.join("watch.jsonl.gz"), folder.join("audit.jsonl.gz")], &mut names);
+    println!("took {:?}", t.elapsed());
+    for e in &imported.events {
+        println!("{} {} by={} {:?} {:?}", e.at, e.track, names.text(e.by), e.flags, e.body);
+    }
+}

@@ -128,7 +128,11 @@ impl Weaver<'_> {
     pub(super) fn object_deleted(&mut self, object: ObjectId, view: &ObjectView) -> Result<(), ImportError> {
         let waiting = view.deletion.is_some();
         let expected = if waiting { Track::Lifecycle } else { self.deletion_track(view) };
-        let author = self.author(Act::Delete, expected);
+        let mut author = self.author(Act::Delete, expected);
+        if waiting && author.is_inferred() {
+            // The removal of the last finalizer is what removes the object.
+            author = self.author(Act::Change, expected);
+        }
         self.emit(
             &author,
             if waiting {
