@@ -130,8 +130,10 @@ impl Weaver<'_> {
         let expected = if waiting { Track::Lifecycle } else { self.deletion_track(view) };
         let mut author = self.author(Act::Delete, expected);
         if waiting && author.is_inferred() {
-            // The removal of the last finalizer is what removes the object.
+            // The removal of the last finalizer is what removes the object; its answer has the version before.
+            let version = std::mem::take(&mut self.here.version);
             author = self.author(Act::Change, expected);
+            self.here.version = version;
         }
         self.emit(
             &author,

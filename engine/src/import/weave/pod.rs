@@ -92,7 +92,8 @@ impl Weaver<'_> {
         self.pod_labels_changed(pod, old, new, binder)?;
         self.pod_owner_changed(pod, old, new)?;
         self.pod_progress(pod, old, new, binder)?;
-        if self.out.len() == events {
+        let ending = new.deletion.is_some_and(|(_, grace)| grace == 0) && old.deletion != new.deletion;
+        if self.out.len() == events && !ending {
             self.report.drop_one("Pod: nothing that is kept");
         }
         Ok(())
@@ -125,10 +126,7 @@ impl Weaver<'_> {
             return Ok(());
         }
         // An orphaning deletion releases through the garbage collector, anything else through the controller.
-        let orphaned = old.owner.is_some_and(|owner| {
-            let owner = self.objects.get(&owner.uid).and_then(|id| self.cluster.object(*id));
-            owner.is_none_or(|owner| !owner.present || owner.deleting.is_some())
-        });
+        let orphaned = old.owner.is_some_and(|owner| self.is_going(owner));
         let (expected, body) = match new.owner {
             Some(owner) => {
                 (Self::controller_track(owner.kind), Body::PodAdopted { pod, owner: self.owner(owner) })
