@@ -2,6 +2,7 @@
 
 pub mod actors;
 pub mod cluster;
+pub mod conformance;
 pub mod event;
 pub mod names;
 pub mod quantity;
