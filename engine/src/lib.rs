@@ -4,6 +4,8 @@ pub mod actors;
 pub mod cluster;
 pub mod diff;
 pub mod event;
+pub mod log;
+pub mod manifest;
 pub mod names;
 pub mod quantity;
 pub mod replay;

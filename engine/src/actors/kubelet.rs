@@ -4,14 +4,14 @@
 //! what it left behind is the pod garbage collector's.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::{Change, Cluster, Pod};
 use crate::event::{Body, ConditionStatus, Event, Phase, PodCondition, Track};
-use crate::names::{Names, NodeId, PodId, Seq, Sym};
+use crate::names::{Names, NodeId, PodId, Seq, Sym, sym};
 use crate::sim::{Actor, Context};
 use crate::time::{Micros, Time};
 
@@ -36,6 +36,8 @@ impl Default for Settings {
 pub struct Kubelet {
     settings: Settings,
     timers: BinaryHeap<Reverse<Timer>>,
+    /// Nodes that are well again: their pods' readiness is to be reported anew.
+    recovered: BTreeMap<NodeId, (Time, Seq)>,
     /// What silent nodes have missed.
     held: FxHashMap<NodeId, Vec<Timer>>,
 }
@@ -92,6 +94,20 @@ impl Kubelet {
         context.emit(Track::Kubelet, timer.cause, ready);
     }
 
+    /// While a node was not ready, its pods were marked so; a kubelet that is back reports how they are.
+    fn report_readiness(context: &mut Context<'_>, node: NodeId, cause: Seq) {
+        let cluster = context.cluster;
+        let running = |pod: &Pod| pod.phase == Phase::Running && !pod.ready && !pod.terminating();
+        let pods = cluster.node(node).into_iter().flat_map(|node| &node.pods);
+        let mut pods: Vec<_> = pods.filter(|pod| cluster.pod(**pod).is_some_and(running)).collect();
+        pods.sort_by_key(|pod| cluster.pod(**pod).map(|pod| pod.made));
+        for &pod in pods {
+            let (condition, status) = (PodCondition::Ready, ConditionStatus::True);
+            let since = context.now.api_seconds();
+            context.emit(Track::Kubelet, cause, Body::PodConditionSet { pod, condition, status, since });
+        }
+    }
+
     fn stop(context: &mut Context<'_>, timer: &Timer, pod: &Pod) {
         let (id, since) = (timer.pod, context.now.api_seconds());
         if pod.ready {
@@ -132,6 +148,11 @@ impl Actor for Kubelet {
                     self.set(Timer { at: event.at, cause: seq, ..timer });
                 }
             }
+            Body::NodeConditionSet { node, condition: sym::READY, status: ConditionStatus::True, .. }
+                if cluster.node(node).is_some_and(|node| !node.pods.is_empty()) =>
+            {
+                self.recovered.insert(node, (event.at, seq));
+            }
             Body::NodeJoined { node, .. } if change.effective => {
                 self.held.remove(&node);
                 for id in cluster.node(node).into_iter().flat_map(|node| &node.pods) {
@@ -145,10 +166,15 @@ impl Actor for Kubelet {
     }
 
     fn due(&self) -> Option<Time> {
-        self.timers.peek().map(|Reverse(timer)| timer.at)
+        let timer = self.timers.peek().map(|Reverse(timer)| timer.at);
+        let recovered = self.recovered.values().map(|(at, _)| *at).min();
+        [timer, recovered].into_iter().flatten().min()
     }
 
     fn act(&mut self, context: &mut Context<'_>) {
+        for (node, (_, cause)) in std::mem::take(&mut self.recovered) {
+            Self::report_readiness(context, node, cause);
+        }
         // Answers are applied after the call, so a second timer of one pod at one moment must not find it again.
         let mut done = FxHashSet::default();
         while let Some(&Reverse(timer)) = self.timers.peek()

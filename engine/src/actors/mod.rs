@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** actors know the cluster and events, and never one another.
 
+pub mod daemonset;
 pub mod kubelet;
 pub mod lifecycle;
 pub mod scheduler;

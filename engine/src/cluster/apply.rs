@@ -349,7 +349,12 @@ impl Cluster {
 
     // ---- revisions ----
 
-    fn dispatch_revision(&mut self, names: &Names, seq: Seq, event: &Event) -> Result<Change, ApplyError> {
+    fn dispatch_revision(
+        &mut self,
+        names: &mut Names,
+        seq: Seq,
+        event: &Event,
+    ) -> Result<Change, ApplyError> {
         match event.body {
             Body::RevisionCreated { revision, owner, number, namespace, name, hash, template, created } => {
                 let expected = self.next_revision();
@@ -357,6 +362,9 @@ impl Cluster {
                     let (expected, found) = (expected.number(), revision.number());
                     return Err(ApplyError::RevisionOutOfTurn { expected, found });
                 }
+                self.template_labels
+                    .entry(template)
+                    .or_insert_with(|| object::template_labels(template, names));
                 let made = seq;
                 self.revisions.push(Revision {
                     owner,

@@ -23,7 +23,7 @@ pub use shape::Shape;
 
 use crate::event::ConditionStatus;
 use crate::names::{
-    Names, NodeId, ObjectId, ObjectKey, PodId, RevisionId, Seq, ShapeId, Sym, api_elapsed, sym,
+    DocId, Names, NodeId, ObjectId, ObjectKey, PodId, RevisionId, Seq, ShapeId, Sym, api_elapsed, sym,
 };
 use crate::time::Time;
 
@@ -48,6 +48,8 @@ pub struct Cluster {
     revisions: Vec<Revision>,
     /// Revisions without controller, by namespace.
     orphan_revisions: BTreeMap<Sym, Vec<RevisionId>>,
+    /// Labels of the templates that there are revisions of.
+    template_labels: FxHashMap<DocId, Vec<(Sym, Sym)>>,
     shapes: Vec<Option<Box<Shape>>>,
     /// The next ordinal of an owner (kind, namespace and name; it outlives incarnations) on a node.
     ordinals: FxHashMap<(Sym, Sym, Sym, Option<NodeId>), u32>,
@@ -169,6 +171,16 @@ impl Cluster {
     /// Revisions of a namespace that have no controller.
     pub fn orphan_revisions(&self, namespace: Sym) -> &[RevisionId] {
         self.orphan_revisions.get(&namespace).map_or(&[], Vec::as_slice)
+    }
+
+    /// A revision's labels: its template's and `controller-revision-hash`.
+    pub fn revision_labels(&self, revision: &Revision) -> Vec<(Sym, Sym)> {
+        let mut labels = self.template_labels.get(&revision.template).cloned().unwrap_or_default();
+        if !revision.hash.is_empty() {
+            labels.retain(|label| label.0 != sym::REVISION_HASH_LABEL);
+            labels.push((sym::REVISION_HASH_LABEL, revision.hash));
+        }
+        labels
     }
 
     /// What a pod is made from. Every pod that was created has its shape here.

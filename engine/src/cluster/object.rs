@@ -90,6 +90,8 @@ pub struct DaemonSet {
     pub template_generation: i64,
     /// Where pods go.
     pub placement: Placement,
+    /// `spec.template.spec.priorityClassName`; empty if none.
+    pub priority_class: Sym,
     /// `spec.updateStrategy`.
     pub strategy: UpdateStrategy,
     /// `spec.minReadySeconds`.
@@ -169,6 +171,13 @@ fn controller(value: &Value, names: &mut Names) -> Option<(Sym, Sym)> {
     Some((kind, names.sym(owner.get("name")?.as_str()?)))
 }
 
+/// The labels of a pod template; a document that is none has none.
+pub(super) fn template_labels(template: DocId, names: &mut Names) -> Vec<(Sym, Sym)> {
+    let value: Value = serde_json::from_str(names.doc_text(template)).unwrap_or_default();
+    let labels = value.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
+    labels.map(|(key, value)| (names.sym(key), names.sym(value.as_str().unwrap_or_default()))).collect()
+}
+
 fn clamp_i32(value: i64) -> i32 {
     value.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
 }
@@ -200,6 +209,7 @@ fn daemon_set(value: &Value, names: &mut Names) -> Result<DaemonSet, ApplyError>
             .collect(),
         template_generation: annotation.unwrap_or(1),
         placement: Placement::compile(&pod_spec, names),
+        priority_class: names.sym(pod_spec.priority_class_name.as_deref().unwrap_or_default()),
         strategy: strategy(typed.update_strategy.as_ref()),
         min_ready_seconds: i64::from(typed.min_ready_seconds.unwrap_or(0)),
         revision_history_limit: i64::from(typed.revision_history_limit.unwrap_or(10)),

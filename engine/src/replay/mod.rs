@@ -4,6 +4,7 @@
 //! default plays back what comes from outside (`cluster` and `user`) and simulates the rest; playing back
 //! everything is a pure fold.
 
+mod io;
 mod narrative;
 mod plan;
 mod playback;
@@ -14,6 +15,7 @@ mod tracks;
 
 use std::collections::BTreeSet;
 
+pub use io::{Events, Output};
 pub use narrative::{Effects, Milestone};
 pub use plan::{Injection, InjectionError, PATIENCE, Plan, QUIET, Settings, Until};
 pub use playback::{Identity, Misfits, Playback};

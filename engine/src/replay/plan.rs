@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Timings, Tracks};
-use crate::actors::{kubelet, scheduler};
+use crate::actors::{daemonset, kubelet, scheduler};
 use crate::cluster::Cluster;
 use crate::event::Body;
 use crate::names::Names;
@@ -33,6 +33,8 @@ pub enum Until {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
+    /// The DaemonSet controller.
+    pub daemon_set: daemonset::Settings,
     /// kube-scheduler.
     pub scheduler: scheduler::Settings,
     /// The kubelets.

@@ -9,7 +9,7 @@ use super::plan::{Injection, InjectionError, PATIENCE, Plan, QUIET, Until};
 use super::playback::Playback;
 use super::settled::Activity;
 use super::{Defaulted, EndedBy, RecordedNodes, Summary, Tracks};
-use crate::actors::{kubelet::Kubelet, lifecycle, scheduler::Scheduler};
+use crate::actors::{daemonset::DaemonSetController, kubelet::Kubelet, lifecycle, scheduler::Scheduler};
 use crate::cluster::ApplyError;
 use crate::event::{Event, Flags, Track};
 use crate::names::{Names, Seq};
@@ -118,12 +118,17 @@ pub fn replay(
 fn actors(settings: &super::Settings, plays: Tracks) -> Vec<Box<dyn Actor>> {
     let mut actors: Vec<Box<dyn Actor>> = Vec::new();
     if !plays.has(Track::Lifecycle) {
+        actors.push(Box::new(lifecycle::NodeHealth::new()));
         actors.push(Box::new(lifecycle::NodeTaints::new()));
+    }
+    if !plays.has(Track::DaemonSet) {
+        actors.push(Box::new(DaemonSetController::new(settings.daemon_set.clone())));
     }
     if !plays.has(Track::Scheduler) {
         actors.push(Box::new(Scheduler::new(settings.scheduler.clone())));
     }
     if !plays.has(Track::Lifecycle) {
+        actors.push(Box::new(lifecycle::TaintEviction::new()));
         actors.push(Box::new(lifecycle::OwnerGc::new()));
         actors.push(Box::new(lifecycle::PodGc::new()));
     }

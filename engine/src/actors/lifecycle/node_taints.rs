@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::zones::Zones;
 use crate::cluster::{Change, Cluster, Node};
 use crate::event::{Body, ConditionStatus, Event, Track};
 use crate::names::{Effect, Names, NodeId, Seq, Sym, Taint, sym};
@@ -12,9 +13,10 @@ use crate::time::Time;
 /// The part of the node lifecycle controller that turns conditions into taints.
 ///
 /// NoSchedule taints come and go with their conditions at once. NoExecute taints for nodes that are not ready
-/// come at once too: the limits on how many nodes are evicted in a given time are not modelled here.
+/// go at once, and come as fast as their zone allows.
 #[derive(Debug, Default)]
 pub struct NodeTaints {
+    zones: Zones,
     /// Nodes to look at, with the event that asks for it.
     dirty: BTreeMap<NodeId, Seq>,
     now: Time,
@@ -38,6 +40,9 @@ const OWNED: [Sym; 7] = [
     sym::TAINT_PID_PRESSURE,
     sym::TAINT_NETWORK_UNAVAILABLE,
 ];
+
+/// The taints that evict.
+const NO_EXECUTE: [Sym; 2] = [sym::TAINT_NOT_READY, sym::TAINT_UNREACHABLE];
 
 impl NodeTaints {
     /// A controller with nothing to do.
@@ -64,7 +69,8 @@ impl NodeTaints {
         (no_schedule, unready)
     }
 
-    fn reconcile(context: &mut Context<'_>, id: NodeId, cause: Seq) {
+    fn reconcile(&mut self, context: &mut Context<'_>, id: NodeId, cause: Seq) {
+        self.zones.remove(id);
         let Some(node) = context.cluster.present_node(id) else { return };
         // A node without any condition is one that a trace was not told about; its taints are left alone,
         // but for what cordoning says.
@@ -78,8 +84,14 @@ impl NodeTaints {
             changes.push((key, Effect::NoSchedule, no_schedule.contains(&key)));
         }
         if known {
-            for key in [sym::TAINT_NOT_READY, sym::TAINT_UNREACHABLE] {
-                changes.push((key, Effect::NoExecute, no_execute == Some(key)));
+            let evicting = |t: &Taint| t.effect == Effect::NoExecute && NO_EXECUTE.contains(&t.key);
+            let marked = node.taints.iter().any(evicting);
+            for key in NO_EXECUTE {
+                // A node that is marked already changes its mark at once.
+                changes.push((key, Effect::NoExecute, marked && no_execute == Some(key)));
+            }
+            if no_execute.is_some() && !marked {
+                self.zones.add(context.cluster, context.names, id, cause, context.now);
             }
         }
         for (key, effect, wanted) in changes {
@@ -93,6 +105,33 @@ impl NodeTaints {
                     context.emit(Track::Lifecycle, cause, Body::NodeTaintRemoved { node: id, key, effect });
                 }
                 _ => {}
+            }
+        }
+    }
+}
+
+impl NodeTaints {
+    /// Marks the nodes that their zones allow; while no node at all is ready, unmarks all.
+    fn mark(&mut self, context: &mut Context<'_>) {
+        let (nodes, all_disrupted) = self.zones.take(context.cluster, context.names, context.now);
+        for (node, cause) in nodes {
+            let found = context.cluster.present_node(node);
+            if let Some(key) = found.and_then(|node| Self::wanted(node).1) {
+                let taint = Taint { key, value: Sym::EMPTY, effect: Effect::NoExecute };
+                context.emit(Track::Lifecycle, cause, Body::NodeTaintAdded { node, taint });
+            }
+        }
+        if !all_disrupted {
+            return;
+        }
+        for &node in context.cluster.nodes() {
+            let Some(found) = context.cluster.present_node(node) else { continue };
+            for taint in found.taints.iter().filter(|t| t.effect == Effect::NoExecute) {
+                if NO_EXECUTE.contains(&taint.key) {
+                    let (key, effect) = (taint.key, taint.effect);
+                    let removed = Body::NodeTaintRemoved { node, key, effect };
+                    context.emit(Track::Lifecycle, found.changed, removed);
+                }
             }
         }
     }
@@ -116,12 +155,16 @@ impl Actor for NodeTaints {
     }
 
     fn due(&self) -> Option<Time> {
-        (!self.dirty.is_empty()).then_some(self.now)
+        let dirty = (!self.dirty.is_empty()).then_some(self.now);
+        [dirty, self.zones.due()].into_iter().flatten().min()
     }
 
     fn act(&mut self, context: &mut Context<'_>) {
         for (node, cause) in std::mem::take(&mut self.dirty) {
-            Self::reconcile(context, node, cause);
+            self.reconcile(context, node, cause);
+        }
+        if self.zones.due().is_some_and(|due| due <= context.now) {
+            self.mark(context);
         }
     }
 }
