@@ -183,8 +183,9 @@ impl SettledScan {
         if !matches!(object.key.kind, sym::DAEMON_SET | sym::REPLICA_SET | sym::DEPLOYMENT) {
             return;
         }
-        // Controllers write no status of what is being deleted.
-        let watched = object.present && object.deleting.is_none();
+        // Controllers write no status of what is being deleted, nor of what they refuse to act on.
+        let refused = object.daemon_set().is_some_and(|daemon_set| daemon_set.selects_all);
+        let watched = object.present && object.deleting.is_none() && !refused;
         let reported = self.reported.contains(&id);
         let stale = watched && reported && object.status.observed_generation < object.generation;
         set(&mut self.stale, id, stale);
