@@ -188,9 +188,11 @@ fn first_difference(expected: &Value, actual: &Value, path: &str) -> Option<Stri
                 (None, None) => None,
             })
         }
-        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            a.iter().zip(b).enumerate().find_map(|(i, (x, y))| first_difference(x, y, &format!("{path}[{i}]")))
-        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => a
+            .iter()
+            .zip(b)
+            .enumerate()
+            .find_map(|(i, (x, y))| first_difference(x, y, &format!("{path}[{i}]"))),
         _ if expected == actual => None,
         _ => Some(format!("object: {path}: expected {expected}, got {actual}")),
     }

@@ -27,11 +27,28 @@ pub struct Admitted {
 /// The API server's refusal, with the places in the file and hints. A kind that this door does not know is
 /// refused as one that is not registered: ask [`Document::is_known`] first.
 pub fn admit(document: &Document, previous: Option<&Value>, namespace: &str) -> Result<Admitted, Refusal> {
+    match &document.content {
+        Content::TooLarge => return Err(too_large()),
+        Content::Malformed(malformed) => {
+            // Such text never reaches the server: these are the client's words.
+            let message = format!("error converting YAML to JSON: {}", malformed.text);
+            return Err(Refusal::bad_request(message, "", &malformed.text, Some(malformed.place)));
+        }
+        Content::Parsed { .. } => {}
+    }
+    for (key, written) in [("kind", &document.kind), ("apiVersion", &document.api_version)] {
+        if written.is_empty() {
+            let text = format!("{key} not set");
+            let mut refusal = Refusal::bad_request(text.clone(), key, &text, Some(document.place));
+            let example = if key == "kind" { "kind: DaemonSet" } else { "apiVersion: apps/v1" };
+            refusal.problems[0].hint = Some(format!("say what it is, for example `{example}`"));
+            return Err(refusal);
+        }
+    }
     match registry::KINDS.iter().find(|k| k.name == document.kind) {
         Some(kind) => admit_as(kind, document, previous, namespace),
         None => {
-            let gvk = Gvk::of(&document.api_version, &document.kind);
-            let text = not_registered(&gvk);
+            let text = not_registered(&Gvk::of(&document.api_version, &document.kind));
             Err(Refusal::bad_request(text.clone(), "kind", &text, Some(document.place)))
         }
     }

@@ -18,14 +18,15 @@ mod scalar;
 mod schema;
 mod strategy;
 mod strict;
+mod syntax;
 mod time;
 mod tree;
 mod validate;
 mod warnings;
 mod yaml;
 
-pub use admit::{Admitted, admit};
 pub(crate) use admit::admit_as;
+pub use admit::{Admitted, admit};
 pub use document::{Decoded, Document, decode, decode_body};
 pub use error::{Problem, Refusal};
 pub use tree::{Entry, Node, Place, Tree};

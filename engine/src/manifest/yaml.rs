@@ -2,8 +2,9 @@
 
 use super::go;
 use super::scalar;
+use super::syntax;
 use super::tree::{Entry, Node, Place, Tree};
-use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+use granit_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 use rustc_hash::FxHashMap;
 
 /// Nesting deeper than this is refused. The API server allows 10,000 levels; no manifest has 100.
@@ -54,6 +55,7 @@ pub(crate) fn parse(text: &str) -> Result<Parsed, Malformed> {
         bom_inside_document_as_content: true,
     };
     let mut reader = Reader {
+        text,
         parser: Parser::new_from_str_with_options(text, options),
         anchors: FxHashMap::default(),
         duplicates: Vec::new(),
@@ -88,6 +90,7 @@ struct Anchor {
 }
 
 struct Reader<'a> {
+    text: &'a str,
     parser: Parser<'a, StrInput<'a>>,
     anchors: FxHashMap<usize, Anchor>,
     duplicates: Vec<Duplicate>,
@@ -124,7 +127,7 @@ impl<'a> Reader<'a> {
     fn next(&mut self) -> Result<(Event<'a>, Span), Malformed> {
         match self.parser.next_event() {
             Some(Ok(next)) => Ok(next),
-            Some(Err(error)) => Err(malformed(&error)),
+            Some(Err(error)) => Err(syntax::malformed(&error, self.text)),
             None => Ok((Event::StreamEnd, Span::default())),
         }
     }
@@ -169,7 +172,9 @@ impl<'a> Reader<'a> {
         };
         self.decoded += anchor.size;
         self.aliased += anchor.size;
-        if self.aliased > 100 && self.decoded > 1_000 && self.aliased * 100 > self.decoded * ratio(self.decoded)
+        if self.aliased > 100
+            && self.decoded > 1_000
+            && self.aliased * 100 > self.decoded * ratio(self.decoded)
         {
             return Err(Malformed {
                 text: "yaml: document contains excessive aliasing".to_owned(),
@@ -312,7 +317,13 @@ fn typed(text: &str, style: ScalarStyle, tag: Option<&Tag>, at: Place) -> Result
     };
     match value {
         Tree::Float(f) if !f.is_finite() => {
-            let shown = if f.is_nan() { "NaN" } else if f > 0.0 { "+Inf" } else { "-Inf" };
+            let shown = if f.is_nan() {
+                "NaN"
+            } else if f > 0.0 {
+                "+Inf"
+            } else {
+                "-Inf"
+            };
             Err(Malformed { text: format!("json: unsupported value: {shown}"), place: at })
         }
         value => Ok(value),
@@ -329,34 +340,5 @@ fn place(span: &Span) -> Place {
         line: span.start.line() as u32,
         column: span.start.col() as u32 + 1,
         width: width.clamp(1, u32::MAX as usize) as u32,
-    }
-}
-
-fn malformed(error: &ScanError) -> Malformed {
-    let marker = error.marker();
-    let place = Place { line: marker.line() as u32, column: marker.col() as u32 + 1, width: 1 };
-    let text = format!("yaml: line {}: {}", place.line, problem(error.kind()));
-    Malformed { text, place }
-}
-
-/// The API server's reader is libyaml's grandchild; its wording for what our parser reports.
-fn problem(kind: &ErrorKind) -> String {
-    match kind {
-        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => "could not find expected ':'".into(),
-        ErrorKind::MappingValueNotAllowed => "mapping values are not allowed in this context".into(),
-        ErrorKind::ExpectedBlockMappingKey => "did not find expected key".into(),
-        ErrorKind::ExpectedFlowMappingSeparator => "did not find expected ',' or '}'".into(),
-        ErrorKind::ExpectedFlowSequenceSeparator => "did not find expected ',' or ']'".into(),
-        ErrorKind::ExpectedBlockSequenceEntry => "did not find expected '-' indicator".into(),
-        ErrorKind::UnclosedQuotedScalar => "found unexpected end of stream".into(),
-        ErrorKind::InvalidBlockScalarHeader => "did not find expected comment or line break".into(),
-        ErrorKind::ExpectedNodeContent => "did not find expected node content".into(),
-        ErrorKind::RecursionLimitExceeded => "exceeded max depth of 500".into(),
-        ErrorKind::UnexpectedCharacter { .. } => "found character that cannot start any token".into(),
-        ErrorKind::TabNotAllowed | ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation => {
-            "found character that cannot start any token".into()
-        }
-        ErrorKind::UnknownAnchor => "unknown anchor referenced".into(),
-        other => other.to_string(),
     }
 }
