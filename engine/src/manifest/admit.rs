@@ -157,7 +157,9 @@ fn decode(kind: &'static Kind, document: &Document) -> Result<Value, Refusal> {
         if gvk.api_version == "extensions/v1beta1" { &["templateGeneration", "rollbackTo"] } else { &[] };
     let decoded = strict::decode(root, schema, extra);
     if let Some(error) = decoded.error.filter(|_| own || actual.name == gvk.kind) {
-        return Err(cannot(&error.text, &error.field, Some(error.place)));
+        let mut refusal = cannot(&error.text, &error.field, Some(error.place));
+        refusal.problems[0].hint = hints::mistyped(&error.text);
+        return Err(refusal);
     }
     if !own {
         let text = format!(
@@ -213,16 +215,21 @@ fn interpret(root: &Node, kind: &Kind) -> Result<Gvk, (String, super::tree::Plac
             return Err((text, root.place));
         }
     }
-    let field = |name: &str| match root.get(name) {
-        None => Ok(""),
-        Some(node) => match &node.value {
-            Tree::Text(text) => Ok(&**text),
-            Tree::Null => Ok(""),
-            _ => Err((
-                format!("{PREFIX} {} into Go struct field .{name} of type string", found(node)),
-                node.place,
-            )),
-        },
+    // Letter case does not matter here, unlike in the decoding that follows; the last spelling wins.
+    let field = |name: &str| {
+        let mut written = "";
+        for entry in root.entries().iter().filter(|e| e.key.eq_ignore_ascii_case(name)) {
+            match &entry.value.value {
+                Tree::Text(text) => written = text,
+                Tree::Null => {}
+                _ => {
+                    let kind = found(&entry.value);
+                    let text = format!("{PREFIX} {kind} into Go struct field .{name} of type string");
+                    return Err((text, entry.value.place));
+                }
+            }
+        }
+        Ok(written)
     };
     let (api_version, name) = (field("apiVersion")?, field("kind")?);
     if api_version.matches('/').count() > 1 {

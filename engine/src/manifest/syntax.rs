@@ -19,6 +19,12 @@ enum Stage {
 pub(super) fn malformed(error: &ScanError, text: &str) -> Malformed {
     let marker = error.marker();
     let place = Place { line: marker.line() as u32, column: marker.col() as u32 + 1, width: 1 };
+    if matches!(error.kind(), ErrorKind::UnknownAnchor) {
+        let line = text.lines().nth(marker.line().saturating_sub(1)).unwrap_or("");
+        let rest: String = line.chars().skip(marker.col()).skip_while(|c| *c != '*').skip(1).collect();
+        let name = rest.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').next().unwrap_or("");
+        return Malformed { text: format!("yaml: unknown anchor '{name}' referenced"), place };
+    }
     let (stage, problem) = wording(error.kind());
     let line_text = text.lines().nth(marker.line().saturating_sub(1)).unwrap_or("");
     // A template directive on a line of its own is a flow mapping that has to be a key.

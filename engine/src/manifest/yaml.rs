@@ -112,6 +112,12 @@ impl<'a> Reader<'a> {
     fn document(&mut self) -> Result<Node, Malformed> {
         loop {
             match self.next()? {
+                (Event::DocumentStart(_, Some(version)), span)
+                    if (version.major, version.minor) != (1, 1) =>
+                {
+                    let text = "yaml: found incompatible YAML document".to_owned();
+                    return Err(Malformed { text, place: place(&span) });
+                }
                 (Event::StreamStart | Event::DocumentStart(..), _) => {}
                 (Event::StreamEnd | Event::DocumentEnd, span) => return Ok(Node::null(place(&span))),
                 (event, span) => {
@@ -200,6 +206,11 @@ impl<'a> Reader<'a> {
             }
             let name = self.key(&key.node);
             let value = self.node(event, span, depth + 1)?.node;
+            if matches!(key.node.value, Tree::Null) && self.unsupported_key.is_none() {
+                let shown = go::syntax_top(&value);
+                let text = format!("unsupported map key of type: %!s(<nil>), key: <nil>, value: {shown}");
+                self.unsupported_key = Some(Malformed { text, place: key.node.place });
+            }
             if let Some((name, shown)) = name {
                 self.set(&mut map, Entry { key: name, place: key.node.place, value }, &shown);
             }
@@ -214,11 +225,7 @@ impl<'a> Reader<'a> {
             Tree::Int(i) => Some((i.to_string().into(), i.to_string())),
             Tree::Uint(u) => Some((u.to_string().into(), format!("0x{u:x}"))),
             Tree::Float(f) => Some((go::float(*f).into(), go::float(*f))),
-            Tree::Null => {
-                let text = "unsupported map key of type: %!s(<nil>), key: <nil>, value: \"d\"".to_owned();
-                self.unsupported_key.get_or_insert(Malformed { text, place: node.place });
-                None
-            }
+            Tree::Null => None,
             Tree::List(_) | Tree::Map(_) => {
                 let text = format!("yaml: invalid map key: {}", go::syntax(node));
                 self.invalid_key.get_or_insert(Malformed { text, place: node.place });

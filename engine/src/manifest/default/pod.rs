@@ -196,11 +196,6 @@ fn container(container: &mut Object) {
             }
         }
     }
-    if let Some(context) = child(container, "securityContext")
-        && context.contains_key("procMount")
-    {
-        set_text(context, "procMount", "Default");
-    }
 }
 
 fn handler(handler: &mut Object) {
