@@ -4,6 +4,7 @@ pub mod actors;
 pub mod cluster;
 pub mod diff;
 pub mod event;
+pub mod import;
 pub mod log;
 pub mod manifest;
 pub mod names;

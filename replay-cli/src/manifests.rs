@@ -40,6 +40,24 @@ pub struct Deeds {
     pub skipped: BTreeMap<String, usize>,
 }
 
+impl Deeds {
+    /// All of it in lines for people.
+    pub fn lines(&self) -> Vec<String> {
+        let deeds = self.deeds.iter().flat_map(|deed| {
+            let warnings = deed.warnings.iter().map(|warning| format!("warning: {warning}"));
+            std::iter::once(deed.line.clone()).chain(warnings)
+        });
+        deeds.chain(self.skipped_line()).collect()
+    }
+
+    /// What was passed over, if anything was.
+    pub fn skipped_line(&self) -> Option<String> {
+        let kinds: Vec<_> = self.skipped.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+        (!kinds.is_empty())
+            .then(|| format!("skipped what placement does not depend on: {}", kinds.join(", ")))
+    }
+}
+
 impl Manifests {
     /// Reads files; `-` is standard input.
     ///
@@ -169,6 +187,13 @@ impl Admission<'_> {
             Some(kind) => format!("{}/{}", kind.qualified(), document.name),
             None => format!("{}/{}", document.kind, document.name),
         };
+        if key.0 == sym::POD && self.has_pod(key.1, &document.name) {
+            return Ok(Deed {
+                line: format!("{subject} exists already, and is left as it is"),
+                warnings,
+                body: None,
+            });
+        }
         if key.0 == sym::POD {
             let body = self.pod(&admitted.object, key.1, key.2);
             return Ok(Deed { line: format!("{subject} created"), warnings, body: Some(body) });
@@ -182,6 +207,11 @@ impl Admission<'_> {
         self.fresh.insert(self.names.object_key(object), (object, doc, generation));
         let body = (word != "unchanged").then_some(Body::Applied { object, manifest: doc });
         Ok(Deed { line: format!("{subject} {word}"), warnings, body })
+    }
+
+    fn has_pod(&self, namespace: Sym, name: &str) -> bool {
+        let mut pods = self.cluster.pods().filter(|(_, pod)| pod.namespace == namespace);
+        pods.any(|(id, _)| self.cluster.pod_name(id, self.names) == name)
     }
 
     /// The object as it is stored, with its generation as it is now.
@@ -229,8 +259,7 @@ impl Admission<'_> {
         }
         let doc = serde_json::json!({ "metadata": metadata, "spec": spec });
         let doc = self.names.doc(&doc.to_string());
-        let shape =
-            self.names.shape(PodShape { doc, revision_hash: Sym::EMPTY, template_generation: None });
+        let shape = self.names.shape(PodShape { doc, revision_hash: Sym::EMPTY, template_generation: None });
         Body::PodCreated {
             pod: self.cluster.next_pod(),
             owner: None,

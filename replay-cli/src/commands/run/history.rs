@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kubetape_engine::event::{Body, Event, Why};
-use kubetape_engine::names::{Names, NodeId, ObjectId, PodId, Seq, sym};
+use kubetape_engine::names::{Names, NodeId, ObjectId, PodId, sym};
 use kubetape_engine::time::Time;
 
 /// More than anybody reads. Beyond it a run's placements are counted, not listed.
@@ -18,8 +18,6 @@ pub struct Stay {
     pub node: NodeId,
     /// When it was created.
     pub since: Time,
-    /// The event that created it.
-    pub made: Seq,
     /// When its deletion was accepted, and why; or when it was gone without one.
     pub until: Option<(Time, Why)>,
 }
@@ -32,14 +30,12 @@ pub struct History {
     /// How many there were.
     pub count: u64,
     open: BTreeMap<PodId, usize>,
-    seen: u64,
 }
 
 impl History {
     /// Takes note of the run's next events.
     pub fn observe(&mut self, names: &Names, events: &[Event]) {
         for event in events {
-            self.seen += 1;
             match event.body {
                 Body::PodCreated { pod, owner: Some(owner), node: Some(node), .. }
                     if names.object_key(owner).kind == sym::DAEMON_SET =>
@@ -47,8 +43,7 @@ impl History {
                     self.count += 1;
                     if self.stays.len() < KEPT_MAX {
                         self.open.insert(pod, self.stays.len());
-                        let made = Seq(self.seen);
-                        self.stays.push(Stay { owner, node, since: event.at, made, until: None });
+                        self.stays.push(Stay { owner, node, since: event.at, until: None });
                     }
                 }
                 Body::PodDeleted { pod, why, .. } => self.end(pod, event.at, why),

@@ -27,7 +27,7 @@ const LISTED_MAX: usize = 60;
 const TOLD_MAX: usize = 60;
 
 /// Everything that is known of a run.
-pub struct Report<'a> {
+pub struct Summed<'a> {
     pub args: &'a Args,
     pub world: &'a World,
     pub summary: &'a Summary,
@@ -91,7 +91,7 @@ struct StoryRow {
     deleted: u64,
 }
 
-impl Report<'_> {
+impl Summed<'_> {
     /// Warns of what may make the run less than it seems.
     pub fn warn(&self, out: &mut Out) {
         let trace = self.args.trace.display();
