@@ -22,6 +22,13 @@ pub(crate) fn convert(kind: &Kind, object: &mut Value) -> Result<(), String> {
     if kind.name != "DaemonSet" {
         return Ok(());
     }
+    let rolling = object.get_mut("spec").and_then(|s| s.get_mut("updateStrategy")?.get_mut("rollingUpdate"));
+    if let Some(rolling) = rolling.and_then(Value::as_object_mut) {
+        // The internal form has plain numbers here: what is absent becomes 0.
+        for key in ["maxUnavailable", "maxSurge"] {
+            rolling.entry(key).or_insert_with(|| 0.into());
+        }
+    }
     let annotations = object.get_mut("metadata").and_then(|m| m.get_mut("annotations"));
     let Some(found) = annotations.and_then(Value::as_object_mut).and_then(|a| a.remove(TEMPLATE_GENERATION))
     else {
@@ -252,6 +259,9 @@ fn prepare_update(kind: &Kind, object: &mut Value, old: &Value) {
 /// The spec (or a part of it) in written form, so that nil and empty are one.
 fn written(kind: &Kind, object: &Value, part: &str) -> Value {
     let mut copy = json!({ "spec": get::at(object, "spec") });
+    if let Some(spec) = copy["spec"].as_object_mut() {
+        spec.remove(INTERNAL);
+    }
     if let Some(schema) = kind.schema() {
         normal::normalise(&mut copy, schema);
     }

@@ -266,7 +266,7 @@ fn ratio(decoded: u64) -> u64 {
     const HIGH: u64 = 4_000_000;
     match decoded {
         0..=LOW => 99,
-        LOW..HIGH => 99 - 89 * (decoded - LOW) / (HIGH - LOW),
+        ..HIGH => 99 - 89 * (decoded - LOW) / (HIGH - LOW),
         _ => 10,
     }
 }
@@ -306,7 +306,7 @@ fn typed(text: &str, style: ScalarStyle, tag: Option<&Tag>, at: Place) -> Result
     let value = match tag {
         None if style == ScalarStyle::Plain => scalar::plain(text),
         None => Tree::Text(text.into()),
-        Some(tag) => match tag.core_suffix() {
+        Some(tag) => match tag.suffix_in_namespace("tag:yaml.org,2002:").as_deref() {
             Some(kind) => scalar::tagged(kind, text)
                 .map_err(|error| Malformed { text: format!("yaml: {error}"), place: at })?,
             None => Tree::Text(text.into()),

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use kubetape_engine::event::{Body, Event, Why};
-use kubetape_engine::names::{Names, NodeId, ObjectId, PodId, sym};
+use kubetape_engine::event::{Body, Event, Track, Why};
+use kubetape_engine::names::{Names, NodeId, ObjectId, PodId, Seq, sym};
 use kubetape_engine::time::Time;
 
 /// More than anybody reads. Beyond it a run's placements are counted, not listed.
@@ -30,12 +30,16 @@ pub struct History {
     /// How many there were.
     pub count: u64,
     open: BTreeMap<PodId, usize>,
+    /// What people's deletions of pods were about.
+    deeds: BTreeMap<Seq, usize>,
+    seen: u64,
 }
 
 impl History {
     /// Takes note of the run's next events.
     pub fn observe(&mut self, names: &Names, events: &[Event]) {
         for event in events {
+            self.seen += 1;
             match event.body {
                 Body::PodCreated { pod, owner: Some(owner), node: Some(node), .. }
                     if names.object_key(owner).kind == sym::DAEMON_SET =>
@@ -46,7 +50,12 @@ impl History {
                         self.stays.push(Stay { owner, node, since: event.at, until: None });
                     }
                 }
-                Body::PodDeleted { pod, why, .. } => self.end(pod, event.at, why),
+                Body::PodDeleted { pod, why, .. } => {
+                    if let (Track::User, Some(&stay)) = (event.track, self.open.get(&pod)) {
+                        self.deeds.insert(Seq(self.seen), stay);
+                    }
+                    self.end(pod, event.at, why);
+                }
                 Body::PodGone { pod } => {
                     self.end(pod, event.at, Why::Unknown);
                     self.open.remove(&pod);
@@ -60,6 +69,11 @@ impl History {
         if let Some(&index) = self.open.get(&pod) {
             self.stays[index].until.get_or_insert((at, why));
         }
+    }
+
+    /// Which pod a person's deletion was about: the event's number in the run says which deletion.
+    pub fn about(&self, deletion: Seq) -> Option<&Stay> {
+        self.deeds.get(&deletion).and_then(|&stay| self.stays.get(stay))
     }
 
     /// In order of DaemonSet, node, time.

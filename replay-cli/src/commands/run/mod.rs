@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use kubetape_engine::cluster::Cluster;
 use kubetape_engine::event::{Event, Track};
-use kubetape_engine::log::{Digest, Draft, Identity, LogError, Options, Reader};
+use kubetape_engine::log::{Digest, Draft, Identity, LogError, Options, Reader, SyncPolicy};
 use kubetape_engine::names::Names;
 use kubetape_engine::replay::{
     self, Injection, InjectionError, Plan, ReplayError, Sink, SourceError, Timings, Tracks, Until,
@@ -112,7 +112,6 @@ impl FromStr for UntilArg {
 }
 
 pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
-    let started = Instant::now();
     let mut reader = Reader::open(&args.trace)?;
     let (timings, names) = recorded_timings(args)?;
     let said = Rc::default();
@@ -121,8 +120,10 @@ pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
     let mut sink = Kept { target: Target::open(args)?, history: History::default() };
     let mut progress = out.progress("replaying");
     let mut show = |done, _| progress.update(done, None, "events of the trace");
+    let started = Instant::now();
     let replayed = replay::replay(&mut reader, plan, &mut sink, &mut show);
     let (world, summary) = replayed.map_err(|error| failure(args, error))?;
+    let took = started.elapsed();
     drop(progress);
     for line in said.take() {
         out.note(line);
@@ -137,7 +138,7 @@ pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
         summary: &summary,
         history: &sink.history,
         digest,
-        took: started.elapsed(),
+        took,
     };
     report.warn(out);
     match args.format {
@@ -226,7 +227,7 @@ enum Target {
 impl Target {
     fn open(args: &Args) -> Result<Self, CliError> {
         match &args.output {
-            Some(path) => Ok(Target::Log(Draft::create(path, args.force, &Options::default())?)),
+            Some(path) => Ok(Target::Log(Draft::create(path, args.force, &Options { sync: SyncPolicy::OnClose })?)),
             None => Ok(Target::Nowhere(Box::default())),
         }
     }

@@ -1,0 +1,3 @@
+//! Recordings of real Kubernetes, run against this engine.
+
+pub mod validation;
