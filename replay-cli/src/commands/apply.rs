@@ -40,20 +40,16 @@ pub struct Args {
 pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
     let manifests = Manifests::read(&args.manifests)?;
     let mut editor = Editor::open(&args.file, &args.when, out)?;
-    let at = editor.at();
     let State { names, cluster, .. } = &mut editor.state;
-    let deeds = manifests.admit(cluster, names, &args.namespace, at)?;
-    for body in deeds.deeds.iter().filter_map(|deed| deed.body) {
+    let deeds = manifests.admit(&args.namespace, cluster, names)?;
+    for body in deeds.bodies {
         editor.add(Track::User, body)?;
     }
-    for deed in &deeds.deeds {
-        writeln!(out, "{}", deed.line)?;
+    for line in deeds.lines {
+        writeln!(out, "{line}")?;
     }
-    for warning in deeds.deeds.iter().flat_map(|deed| &deed.warnings) {
-        out.warn(warning);
-    }
-    if let Some(skipped) = deeds.skipped_line() {
-        out.note(skipped);
+    for remark in deeds.remarks {
+        out.note(remark);
     }
     editor.commit(out)?;
     Ok(ExitCode::SUCCESS)

@@ -132,14 +132,7 @@ pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
         out.warn(format!("{}: {torn}", args.trace.display()));
     }
     let digest = sink.target.finish()?;
-    let report = Summed {
-        args,
-        world: &world,
-        summary: &summary,
-        history: &sink.history,
-        digest,
-        took,
-    };
+    let report = Summed { args, world: &world, summary: &summary, history: &sink.history, digest, took };
     report.warn(out);
     match args.format {
         Format::Text => report.print(out)?,
@@ -159,10 +152,9 @@ fn what_ifs(args: &Args, said: &Rc<RefCell<Vec<String>>>) -> Result<Vec<Injectio
         let manifests = Manifests::read(std::slice::from_ref(file))?;
         let (said, namespace) = (Rc::clone(said), args.namespace.clone());
         let deed = Box::new(move |cluster: &Cluster, names: &mut Names| {
-            let now = at.unwrap_or(cluster.now());
-            let deeds = manifests.admit(cluster, names, &namespace, now).map_err(Refused::boxed)?;
-            said.borrow_mut().extend(deeds.lines());
-            Ok(deeds.deeds.iter().filter_map(|deed| deed.body).collect())
+            let deeds = manifests.admit(&namespace, cluster, names).map_err(Refused::boxed)?;
+            said.borrow_mut().extend(deeds.lines.into_iter().chain(deeds.remarks));
+            Ok(deeds.bodies)
         });
         injections.push(Injection { at, deed });
     }
@@ -227,7 +219,9 @@ enum Target {
 impl Target {
     fn open(args: &Args) -> Result<Self, CliError> {
         match &args.output {
-            Some(path) => Ok(Target::Log(Draft::create(path, args.force, &Options { sync: SyncPolicy::OnClose })?)),
+            Some(path) => {
+                Ok(Target::Log(Draft::create(path, args.force, &Options { sync: SyncPolicy::OnClose })?))
+            }
             None => Ok(Target::Nowhere(Box::default())),
         }
     }

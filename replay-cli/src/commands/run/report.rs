@@ -136,8 +136,11 @@ impl Summed<'_> {
         writeln!(out, "Replayed {}: {} events", self.args.trace.display(), summary.trace_events)?;
         if let (Some(begin), Some(end)) = (summary.begin, summary.end) {
             let trace_end = summary.trace_end.unwrap_or(end);
-            let more =
-                if end > trace_end { format!(", and {} more", rounded(end - trace_end)) } else { String::new() };
+            let more = if end > trace_end {
+                format!(", and {} more", rounded(end - trace_end))
+            } else {
+                String::new()
+            };
             let ended = match summary.ended_by {
                 EndedBy::Settled => " until everything had settled",
                 EndedBy::TraceEnd => ", where the trace ends",
@@ -145,7 +148,11 @@ impl Summed<'_> {
                 EndedBy::Patience => "; it has not settled, and that is as long as a run waits",
                 EndedBy::NothingLeft => "; it has not settled, and nothing is left to happen",
             };
-            field("Time", &format!("{begin} to {trace_end} ({}){more}{ended}", rounded(trace_end - begin)), out)?;
+            field(
+                "Time",
+                &format!("{begin} to {trace_end} ({}){more}{ended}", rounded(trace_end - begin)),
+                out,
+            )?;
         }
         field("Played back", &self.tracks(|track| summary.played[track as usize]), out)?;
         field("Simulated", &self.tracks(|track| summary.simulated(track)), out)?;
