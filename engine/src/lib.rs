@@ -11,4 +11,5 @@ pub mod quantity;
 pub mod replay;
 pub mod selector;
 pub mod sim;
+pub mod synth;
 pub mod time;
