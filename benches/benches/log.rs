@@ -54,7 +54,11 @@ fn memory(c: &mut Criterion) {
     let storage = write(&names, &batches);
     let bytes = storage.bytes();
     let count: usize = batches.iter().map(Vec::len).sum();
-    println!("{count} events, {} bytes, {:.2} bytes per event", bytes.len(), bytes.len() as f64 / count as f64);
+    println!(
+        "{count} events, {} bytes, {:.2} bytes per event",
+        bytes.len(),
+        bytes.len() as f64 / count as f64
+    );
 
     let mut group = c.benchmark_group("log/events");
     group.sample_size(10).throughput(Throughput::Elements(count as u64));

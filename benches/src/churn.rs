@@ -1,9 +1,7 @@
 //! Events as a run of a churning cluster of thousands of nodes has them: pods that are created, bound, start, get ready and
 //! go, statuses that are written, labels that change.
 
-use kubetape_engine::event::{
-    Body, ConditionStatus, Event, Phase, PodCondition, Track, Why, WorkloadStatus,
-};
+use kubetape_engine::event::{Body, ConditionStatus, Event, Phase, PodCondition, Track, Why, WorkloadStatus};
 use kubetape_engine::names::{
     Names, NodeId, NodeSpec, ObjectId, ObjectKey, PodId, PodShape, ResourceList, Seq, ShapeId, Sym, sym,
 };
