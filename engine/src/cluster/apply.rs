@@ -222,7 +222,10 @@ impl Cluster {
                 if propagation == Propagation::Background {
                     return self.object_removed(names, object);
                 }
-                Ok(replace(&mut entry.deleting, Some(propagation)))
+                let change = replace(&mut entry.deleting, Some(propagation));
+                // A deletion that waits for finalizers is a change of what is wanted (`rest.BeforeDelete`).
+                entry.generation += i64::from(change.effective);
+                Ok(change)
             }
             Body::ObjectRemoved { object } => {
                 let entry = self.object_mut(names, object)?;
@@ -538,6 +541,7 @@ impl Cluster {
         let bound = node.filter(|_| self.shapes[shape.index()].as_deref().is_some_and(names_node));
         let pod = Pod {
             owner: None,
+            made_by: owner,
             node,
             ordinal,
             name,
