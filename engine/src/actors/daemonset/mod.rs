@@ -38,7 +38,7 @@ pub use sync::{Creation, Deletion, Report, SyncError, SyncOutcome};
 
 use crate::cluster::{Change, Cluster, DaemonSet, Node, Object};
 use crate::event::Event;
-use crate::names::{Names, NodeId, ObjectId, Seq, Sym, sym};
+use crate::names::{DocId, Names, NodeId, ObjectId, Seq, Sym, sym};
 use crate::selector::Eligibility;
 use crate::sim::{Actor, Context};
 use crate::time::Time;
@@ -81,6 +81,8 @@ pub struct DaemonSetController {
     claims: grouping::Claims,
     fleet: grouping::Fleet,
     observer: Option<Sender<(Key, SyncOutcome)>>,
+    /// Labels of templates' revisions that are not to be computed.
+    hashes: BTreeMap<DocId, Sym>,
 }
 
 /// What the controller has to remember from one act to the next.
@@ -113,12 +115,20 @@ impl DaemonSetController {
             claims: grouping::Claims::default(),
             fleet: grouping::Fleet::default(),
             observer: None,
+            hashes: BTreeMap::new(),
         }
     }
 
     /// Sends the outcome of every sync, also of those that write nothing.
     pub fn observed_by(mut self, observer: Sender<(Key, SyncOutcome)>) -> Self {
         self.observer = Some(observer);
+        self
+    }
+
+    /// Gives the revisions of some templates labels that are known from elsewhere, such as a recording; others
+    /// get [`revision_hash`].
+    pub fn with_hashes(mut self, hashes: BTreeMap<DocId, Sym>) -> Self {
+        self.hashes = hashes;
         self
     }
 
@@ -206,6 +216,7 @@ impl DaemonSetController {
             backoff: &mut self.state.backoff,
             api: api.unwrap_or(&mut afterwards),
             woken_by,
+            hashes: &self.hashes,
             touched: self.state.touched.get(&object.id).map_or(&[], Vec::as_slice),
             claims: &mut self.claims,
             fleet: &mut self.fleet,
