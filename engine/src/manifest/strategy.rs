@@ -80,12 +80,20 @@ pub(crate) fn request_names(
     let Some(old) = previous else { return Ok(()) };
     let stored = get::text(get::at(old, "metadata"), "name");
     let given = metadata.get("name").and_then(Value::as_str).unwrap_or("").to_owned();
-    if given.is_empty() {
-        metadata.insert("name".to_owned(), stored.into());
-    } else if given != stored {
-        let text = format!("the name of the object ({given}) does not match the name on the URL ({stored})");
+    let refuse = |text: String| {
         let place = root.locate("metadata.name");
-        return Err(Refusal::bad_request(text.clone(), "metadata.name", &text, Some(place)));
+        Err(Refusal::bad_request(text.clone(), "metadata.name", &text, Some(place)))
+    };
+    if given.is_empty() {
+        return refuse(format!(
+            "the name of the object ({stored} based on URL) was undeterminable: Internal error occurred: name must \
+             be provided"
+        ));
+    }
+    if given != stored {
+        return refuse(format!(
+            "the name of the object ({given}) does not match the name on the URL ({stored})"
+        ));
     }
     Ok(())
 }
@@ -106,7 +114,7 @@ pub(crate) fn check_version(kind: &Kind, object: &Value, previous: Option<&Value
     };
     let uid = get::text(new, "uid");
     let stored = get::text(old, "uid");
-    if !uid.is_empty() && !stored.is_empty() && uid != stored {
+    if !uid.is_empty() && uid != stored {
         return Err(conflict(format!(
             "Precondition failed: UID in precondition: {uid}, UID in object meta: {stored}"
         )));
@@ -216,18 +224,17 @@ fn generate_name(metadata: &mut Map<String, Value>) {
 fn prepare_update(kind: &Kind, object: &mut Value, old: &Value) {
     let old_meta = get::at(old, "metadata");
     if let Some(metadata) = metadata(object) {
-        for key in [
-            "generation",
-            "uid",
-            "creationTimestamp",
-            "deletionTimestamp",
-            "deletionGracePeriodSeconds",
-            "resourceVersion",
-        ] {
+        for key in ["generation", "uid", "creationTimestamp", "resourceVersion"] {
             match old_meta.get(key) {
                 Some(value) => metadata.insert(key.to_owned(), value.clone()),
                 None => metadata.remove(key),
             };
+        }
+        // A deletion, once begun, stays; one that the update invents is left for validation to refuse.
+        for key in ["deletionTimestamp", "deletionGracePeriodSeconds"] {
+            if let Some(value) = old_meta.get(key) {
+                metadata.insert(key.to_owned(), value.clone());
+            }
         }
         metadata.remove("selfLink");
         metadata.remove("managedFields");
