@@ -167,11 +167,7 @@ struct Collected<'a> {
 }
 
 impl kubetape_engine::replay::Sink for Collected<'_> {
-    fn write(
-        &mut self,
-        names: &Names,
-        events: &[Event],
-    ) -> Result<(), kubetape_engine::replay::SourceError> {
+    fn write(&mut self, names: &Names, events: &[Event]) -> Result<(), kubetape_engine::replay::SourceError> {
         self.events.extend_from_slice(events);
         self.identity.write(names, events)
     }

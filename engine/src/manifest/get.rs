@@ -58,12 +58,18 @@ pub(crate) fn some<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
 }
 
 /// The entries of a map, keys in order; none if absent.
-pub(crate) fn entries<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = (&'a str, &'a Value)> + use<'a> {
+pub(crate) fn entries<'a>(
+    value: &'a Value,
+    key: &str,
+) -> impl Iterator<Item = (&'a str, &'a Value)> + use<'a> {
     at(value, key).as_object().into_iter().flatten().map(|(k, v)| (k.as_str(), v))
 }
 
 /// The map of this key for writing, made if absent.
-pub(crate) fn object_mut<'a>(map: &'a mut Map<String, Value>, key: &str) -> Option<&'a mut Map<String, Value>> {
+pub(crate) fn object_mut<'a>(
+    map: &'a mut Map<String, Value>,
+    key: &str,
+) -> Option<&'a mut Map<String, Value>> {
     let value = map.entry(key.to_owned()).or_insert_with(|| Value::Object(Map::new()));
     if value.is_null() {
         *value = Value::Object(Map::new());

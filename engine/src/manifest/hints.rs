@@ -62,7 +62,8 @@ fn nearest(name: &str, owner: &Struct) -> Option<&'static str> {
 /// Edits (insert, delete, replace, swap neighbours) between two words.
 fn distance(a: &str, b: &str) -> usize {
     const LONGEST: usize = 64;
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(LONGEST).collect(), b.chars().take(LONGEST).collect());
+    let (a, b): (Vec<char>, Vec<char>) =
+        (a.chars().take(LONGEST).collect(), b.chars().take(LONGEST).collect());
     let mut rows = vec![vec![0usize; b.len() + 1]; a.len() + 1];
     for (i, row) in rows.iter_mut().enumerate() {
         row[0] = i;
@@ -85,7 +86,8 @@ fn distance(a: &str, b: &str) -> usize {
 pub(crate) fn invalid(problem: &Problem, root: &Node) -> Option<String> {
     let text = match (problem.field.as_str(), problem.message.as_str()) {
         (field, message)
-            if field.ends_with("rollingUpdate.maxSurge") && message.ends_with("maxUnavailable is non-zero") =>
+            if field.ends_with("rollingUpdate.maxSurge")
+                && message.ends_with("maxUnavailable is non-zero") =>
         {
             let written = root.get("spec").and_then(|s| s.get("updateStrategy"));
             let written = written.and_then(|s| s.get("rollingUpdate")).and_then(|r| r.get("maxUnavailable"));

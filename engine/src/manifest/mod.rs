@@ -24,8 +24,8 @@ mod validate;
 mod warnings;
 mod yaml;
 
-pub use admit::{Admitted, admit};
 pub(crate) use admit::admit_as;
+pub use admit::{Admitted, admit};
 pub use document::{Decoded, Document, decode, decode_body};
 pub use error::{Problem, Refusal};
 pub use tree::{Entry, Node, Place, Tree};

@@ -94,7 +94,8 @@ impl Quantity {
         let shifted = format!("{}{}", if parts.whole.is_empty() { "0" } else { parts.whole }, parts.fraction);
         let digits: i128 = shifted.parse().unwrap_or(i128::MAX / 4);
         let signed = if parts.negative { -digits } else { digits };
-        let mut quantity = Self { mantissa: signed, scale: -(parts.fraction.len() as i32), format, written: None };
+        let mut quantity =
+            Self { mantissa: signed, scale: -(parts.fraction.len() as i32), format, written: None };
         if base == 10 {
             quantity.scale = quantity.scale.saturating_add(exponent);
         } else {

@@ -56,19 +56,41 @@ const OTHERS: [(&str, &[&str]); 3] = [
     (
         "v1",
         &[
-            "List", "Service", "ConfigMap", "Secret", "ServiceAccount", "Endpoints", "Event", "LimitRange",
-            "PersistentVolume", "PersistentVolumeClaim", "PodTemplate", "ReplicationController",
-            "ResourceQuota", "Binding", "PodList", "NodeList", "NamespaceList", "ServiceList",
+            "List",
+            "Service",
+            "ConfigMap",
+            "Secret",
+            "ServiceAccount",
+            "Endpoints",
+            "Event",
+            "LimitRange",
+            "PersistentVolume",
+            "PersistentVolumeClaim",
+            "PodTemplate",
+            "ReplicationController",
+            "ResourceQuota",
+            "Binding",
+            "PodList",
+            "NodeList",
+            "NamespaceList",
+            "ServiceList",
         ],
     ),
-    ("apps/v1", &["StatefulSet", "DaemonSetList", "DeploymentList", "ReplicaSetList", "StatefulSetList", "Scale"]),
+    (
+        "apps/v1",
+        &["StatefulSet", "DaemonSetList", "DeploymentList", "ReplicaSetList", "StatefulSetList", "Scale"],
+    ),
     ("batch/v1", &["Job", "CronJob", "JobList", "CronJobList"]),
 ];
 
 impl Kind {
     /// `apps/v1`, or `v1` for the core group.
     pub fn api_version(&self) -> String {
-        if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
+        if self.group.is_empty() {
+            self.version.to_owned()
+        } else {
+            format!("{}/{}", self.group, self.version)
+        }
     }
 
     /// `DaemonSet.apps`, as error texts name it.

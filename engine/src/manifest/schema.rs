@@ -241,6 +241,9 @@ mod tests {
         round_trip::<core::Node>("Node", "v1");
         round_trip::<core::Namespace>("Namespace", "v1");
         round_trip::<policy::PodDisruptionBudget>("PodDisruptionBudget", "policy/v1");
-        round_trip::<k8s_openapi::api::scheduling::v1::PriorityClass>("PriorityClass", "scheduling.k8s.io/v1");
+        round_trip::<k8s_openapi::api::scheduling::v1::PriorityClass>(
+            "PriorityClass",
+            "scheduling.k8s.io/v1",
+        );
     }
 }

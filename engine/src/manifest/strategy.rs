@@ -23,7 +23,8 @@ pub(crate) fn convert(kind: &Kind, object: &mut Value) -> Result<(), String> {
         return Ok(());
     }
     let annotations = object.get_mut("metadata").and_then(|m| m.get_mut("annotations"));
-    let Some(found) = annotations.and_then(Value::as_object_mut).and_then(|a| a.remove(TEMPLATE_GENERATION)) else {
+    let Some(found) = annotations.and_then(Value::as_object_mut).and_then(|a| a.remove(TEMPLATE_GENERATION))
+    else {
         return Ok(());
     };
     let text = found.as_str().unwrap_or("");
@@ -56,7 +57,9 @@ pub(crate) fn request_names(
     namespace: &str,
     root: &Node,
 ) -> Result<(), Refusal> {
-    let Some(metadata) = object.as_object_mut().and_then(|o| object_mut(o, "metadata")) else { return Ok(()) };
+    let Some(metadata) = object.as_object_mut().and_then(|o| object_mut(o, "metadata")) else {
+        return Ok(());
+    };
     let given = metadata.get("namespace").and_then(Value::as_str).unwrap_or("").to_owned();
     if !kind.namespaced {
         metadata.remove("namespace");
@@ -110,7 +113,8 @@ pub(crate) fn check_version(kind: &Kind, object: &Value, previous: Option<&Value
         return Err(Refusal { code: 500, reason: "", message, problems: Vec::new() });
     }
     if version != get::text(old, "resourceVersion") {
-        let text = "the object has been modified; please apply your changes to the latest version and try again";
+        let text =
+            "the object has been modified; please apply your changes to the latest version and try again";
         return Err(conflict(text.to_owned()));
     }
     Ok(())
@@ -130,14 +134,22 @@ fn metadata(object: &mut Value) -> Option<&mut Map<String, Value>> {
 
 /// Kinds whose generation counts changes of the spec.
 fn has_generation(kind: &Kind) -> bool {
-    matches!(kind.name, "DaemonSet" | "ReplicaSet" | "Deployment" | "PodDisruptionBudget" | "Pod" | "PriorityClass")
+    matches!(
+        kind.name,
+        "DaemonSet" | "ReplicaSet" | "Deployment" | "PodDisruptionBudget" | "Pod" | "PriorityClass"
+    )
 }
 
 fn prepare_create(kind: &Kind, object: &mut Value) {
     if let Some(metadata) = metadata(object) {
-        for key in
-            ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields"]
-        {
+        for key in [
+            "uid",
+            "creationTimestamp",
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "selfLink",
+            "managedFields",
+        ] {
             metadata.remove(key);
         }
         if has_generation(kind) {
@@ -164,7 +176,8 @@ fn prepare_create(kind: &Kind, object: &mut Value) {
             map.insert("status".to_owned(), json!({"phase": "Active"}));
             if let Some(spec) = object_mut(map, "spec") {
                 let finalizers = spec.entry("finalizers").or_insert_with(|| json!([]));
-                if let Some(list) = finalizers.as_array_mut().filter(|l| !l.iter().any(|f| f == "kubernetes")) {
+                if let Some(list) = finalizers.as_array_mut().filter(|l| !l.iter().any(|f| f == "kubernetes"))
+                {
                     list.push("kubernetes".into());
                 }
             }
@@ -196,9 +209,14 @@ fn generate_name(metadata: &mut Map<String, Value>) {
 fn prepare_update(kind: &Kind, object: &mut Value, old: &Value) {
     let old_meta = get::at(old, "metadata");
     if let Some(metadata) = metadata(object) {
-        for key in
-            ["generation", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion"]
-        {
+        for key in [
+            "generation",
+            "uid",
+            "creationTimestamp",
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "resourceVersion",
+        ] {
             match old_meta.get(key) {
                 Some(value) => metadata.insert(key.to_owned(), value.clone()),
                 None => metadata.remove(key),
@@ -209,7 +227,11 @@ fn prepare_update(kind: &Kind, object: &mut Value, old: &Value) {
     }
     let status = get::at(old, "status").clone();
     if let Some(map) = object.as_object_mut() {
-        if status.is_null() { map.remove("status") } else { map.insert("status".to_owned(), status) };
+        if status.is_null() {
+            map.remove("status")
+        } else {
+            map.insert("status".to_owned(), status)
+        };
     }
     let stored = template_generation(old);
     if kind.name == "DaemonSet" {

@@ -47,8 +47,14 @@ pub(crate) struct Decoded {
 /// Decodes `root` as the structure type `kind`. `extra` names fields of the top-level `spec` that an older
 /// version of the API has as well; they are dropped.
 pub(crate) fn decode(root: &Node, kind: &'static Struct, extra: &[&str]) -> Decoded {
-    let mut decoder =
-        Decoder { path: String::new(), names: Vec::new(), owners: Vec::new(), extra, unknown: Vec::new(), error: None };
+    let mut decoder = Decoder {
+        path: String::new(),
+        names: Vec::new(),
+        owners: Vec::new(),
+        extra,
+        unknown: Vec::new(),
+        error: None,
+    };
     let object = match &root.value {
         Tree::Null => Value::Object(Map::new()),
         Tree::Map(_) => decoder.structure(root, kind),

@@ -63,9 +63,7 @@ impl Node {
     #[must_use]
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         match &self.value {
-            Tree::Map(entries) => {
-                entries.binary_search_by(|e| (*e.key).cmp(key)).ok().map(|i| &entries[i])
-            }
+            Tree::Map(entries) => entries.binary_search_by(|e| (*e.key).cmp(key)).ok().map(|i| &entries[i]),
             _ => None,
         }
     }

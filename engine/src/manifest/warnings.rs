@@ -166,7 +166,10 @@ fn fractional(resources: &Value, path: &Path<'_>, out: &mut Vec<String>) {
         let Some(Ok(quantity)) = get::text_opt(resources, key).map(Quantity::parse) else { continue };
         if quantity.milli() % 1000 != 0 {
             let shown = go::quote(&quantity.canonical());
-            out.push(format!("{}: fractional byte value {shown} is invalid, must be an integer", path.key(key)));
+            out.push(format!(
+                "{}: fractional byte value {shown} is invalid, must be an integer",
+                path.key(key)
+            ));
         }
     }
 }
@@ -224,7 +227,8 @@ fn env(vars: &[Value], path: &Path<'_>, out: &mut Vec<String>) {
         }
         let reference = format!("$({name})");
         let value = get::text(var, "value");
-        let hides = get::some(var, "valueFrom").is_some() || value == reference || !value.contains(&reference);
+        let hides =
+            get::some(var, "valueFrom").is_some() || value == reference || !value.contains(&reference);
         if hides {
             let text = "which may be dropped when using apply";
             out.push(format!("{}: hides previous definition of {}, {text}", path.index(i), go::quote(name)));

@@ -169,7 +169,9 @@ impl<'a> Reader<'a> {
         };
         self.decoded += anchor.size;
         self.aliased += anchor.size;
-        if self.aliased > 100 && self.decoded > 1_000 && self.aliased * 100 > self.decoded * ratio(self.decoded)
+        if self.aliased > 100
+            && self.decoded > 1_000
+            && self.aliased * 100 > self.decoded * ratio(self.decoded)
         {
             return Err(Malformed {
                 text: "yaml: document contains excessive aliasing".to_owned(),
@@ -312,7 +314,13 @@ fn typed(text: &str, style: ScalarStyle, tag: Option<&Tag>, at: Place) -> Result
     };
     match value {
         Tree::Float(f) if !f.is_finite() => {
-            let shown = if f.is_nan() { "NaN" } else if f > 0.0 { "+Inf" } else { "-Inf" };
+            let shown = if f.is_nan() {
+                "NaN"
+            } else if f > 0.0 {
+                "+Inf"
+            } else {
+                "-Inf"
+            };
             Err(Malformed { text: format!("json: unsupported value: {shown}"), place: at })
         }
         value => Ok(value),

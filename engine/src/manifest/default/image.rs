@@ -58,7 +58,9 @@ fn valid_path(path: &str) -> bool {
     let mut components: Vec<&str> = path.split('/').collect();
     if components.len() > 1 {
         let first = components[0];
-        let host = first.contains(['.', ':']) || first == "localhost" || first.bytes().any(|b| b.is_ascii_uppercase());
+        let host = first.contains(['.', ':'])
+            || first == "localhost"
+            || first.bytes().any(|b| b.is_ascii_uppercase());
         if host {
             if !valid_host(first) {
                 return false;
@@ -94,9 +96,9 @@ fn valid_component(component: &str) -> bool {
     if !alphanumeric(first) || !alphanumeric(last) {
         return false;
     }
-    component.split(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit()).all(|separator| {
-        matches!(separator, "" | "." | "_" | "__") || separator.bytes().all(|b| b == b'-')
-    })
+    component
+        .split(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        .all(|separator| matches!(separator, "" | "." | "_" | "__") || separator.bytes().all(|b| b == b'-'))
 }
 
 #[cfg(test)]

@@ -224,14 +224,16 @@ pub(super) fn topology_spread(list: &[Value], tolerated: Tolerated, path: &Path<
             let supported = ["DoNotSchedule", "ScheduleAnyway"];
             errors.unsupported(&path.child("whenUnsatisfiable"), Bad::Named(action), &supported);
         }
-        let same = |c: &Value| get::text(c, "topologyKey") == key && get::text(c, "whenUnsatisfiable") == action;
+        let same =
+            |c: &Value| get::text(c, "topologyKey") == key && get::text(c, "whenUnsatisfiable") == action;
         if list[i + 1..].iter().any(same) {
             let pair = format!("{{{key}, {action}}}");
             errors.duplicate(&path.child("{topologyKey, whenUnsatisfiable}"), Bad::Text(&pair));
         }
         min_domains(constraint, action, &path.child("minDomains"), errors);
         for key in ["nodeAffinityPolicy", "nodeTaintsPolicy"] {
-            if let Some(policy) = get::text_opt(constraint, key).filter(|p| !matches!(*p, "Honor" | "Ignore")) {
+            if let Some(policy) = get::text_opt(constraint, key).filter(|p| !matches!(*p, "Honor" | "Ignore"))
+            {
                 errors.unsupported(&path.child(key), Bad::Named(policy), &["Honor", "Ignore"]);
             }
         }

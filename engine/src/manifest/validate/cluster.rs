@@ -74,9 +74,15 @@ fn pod_update(object: &Value, old: &Value, errors: &mut Errors) {
     let path = SPEC.child("activeDeadlineSeconds");
     match (new_seconds, old_seconds) {
         (Some(new), Some(old)) if new > old => {
-            errors.invalid(&path, Bad::Int(new), &format!("must be less than or equal to previous value: {old}"));
+            errors.invalid(
+                &path,
+                Bad::Int(new),
+                &format!("must be less than or equal to previous value: {old}"),
+            );
         }
-        (None, Some(_)) => errors.invalid(&path, Bad::Json("null"), "must not update from a positive integer to nil value"),
+        (None, Some(_)) => {
+            errors.invalid(&path, Bad::Json("null"), "must not update from a positive integer to nil value")
+        }
         _ => {}
     }
     let kept = |t: &Value| {

@@ -89,7 +89,11 @@ fn restart_policy(container: &Value, path: &Path<'_>, errors: &mut Errors) {
         let path = list.index(i);
         let action = get::text(rule, "action");
         if !matches!(action, "Restart" | "RestartAllContainers") {
-            errors.unsupported(&path.child("action"), Bad::Named(action), &["Restart", "RestartAllContainers"]);
+            errors.unsupported(
+                &path.child("action"),
+                Bad::Named(action),
+                &["Restart", "RestartAllContainers"],
+            );
         }
         let Some(codes) = get::some(rule, "exitCodes") else {
             errors.required(&path.child("exitCodes"), "must be specified");
@@ -108,8 +112,15 @@ fn restart_policy(container: &Value, path: &Path<'_>, errors: &mut Errors) {
 
 /// Ephemeral containers. Templates may have none at all, but what is there is checked first.
 pub(super) fn ephemeral_containers(scope: &Scope<'_>, path: &Path<'_>, errors: &mut Errors) {
-    const REFUSED: [&str; 7] =
-        ["ports", "resources", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "restartPolicy"];
+    const REFUSED: [&str; 7] = [
+        "ports",
+        "resources",
+        "livenessProbe",
+        "readinessProbe",
+        "startupProbe",
+        "lifecycle",
+        "restartPolicy",
+    ];
     const DETAIL: &str = "cannot be set for an Ephemeral Container";
     let others = ["containers", "initContainers"];
     let others: FxHashSet<&str> =
@@ -176,7 +187,13 @@ fn common(container: &Value, scope: &Scope<'_>, path: &Path<'_>, errors: &mut Er
     mounts::volume_devices(container, scope, &path.child("volumeDevices"), errors);
     pull_policy(get::text(container, "imagePullPolicy"), &path.child("imagePullPolicy"), errors);
     let requirements = get::at(container, "resources");
-    resources::requirements(requirements, resources::Names::Container, scope, &path.child("resources"), errors);
+    resources::requirements(
+        requirements,
+        resources::Names::Container,
+        scope,
+        &path.child("resources"),
+        errors,
+    );
     resize_policy(container, scope, &path.child("resizePolicy"), errors);
     security::container(get::at(container, "securityContext"), scope, &path.child("securityContext"), errors);
 }

@@ -28,7 +28,11 @@ impl NameRule {
 pub(super) fn object_meta(meta: &Value, namespaced: bool, rule: NameRule, errors: &mut Errors) {
     let generate = get::text(meta, "generateName");
     if !generate.is_empty() {
-        errors.invalid_each(&METADATA.child("generateName"), Bad::Text(generate), &rule.check(generate, true));
+        errors.invalid_each(
+            &METADATA.child("generateName"),
+            Bad::Text(generate),
+            &rule.check(generate, true),
+        );
     }
     let name = get::text(meta, "name");
     if name.is_empty() {

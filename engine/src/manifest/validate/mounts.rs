@@ -75,7 +75,8 @@ fn recursive_read_only(mount: &Value, path: &Path<'_>, errors: &mut Errors) {
                 errors.forbidden(path, "may only be specified when readOnly is true");
             }
             if !matches!(get::text_opt(mount, "mountPropagation"), None | Some("None")) {
-                errors.forbidden(path, "may only be specified when mountPropagation is None or not specified");
+                errors
+                    .forbidden(path, "may only be specified when mountPropagation is None or not specified");
             }
         }
         Some(other) => errors.unsupported(path, Bad::Named(other), &["Disabled", "Enabled", "IfPossible"]),
@@ -97,7 +98,9 @@ pub(super) fn volume_devices(container: &Value, scope: &Scope<'_>, path: &Path<'
         }
         match scope.volume(name) {
             None => errors.not_found(&path.child("name"), Bad::Text(name), ""),
-            Some(v) if get::some(v, "persistentVolumeClaim").is_none() && get::some(v, "ephemeral").is_none() => {
+            Some(v)
+                if get::some(v, "persistentVolumeClaim").is_none() && get::some(v, "ephemeral").is_none() =>
+            {
                 let detail =
                     "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode";
                 errors.invalid(&path.child("name"), Bad::Text(name), detail);

@@ -167,7 +167,11 @@ fn scheduling(scope: &Scope<'_>, path: &Path<'_>, errors: &mut Errors) {
     network::host_aliases(get::list(spec, "hostAliases"), &path.child("hostAliases"), errors);
     let priority = get::text(spec, "priorityClassName");
     if !priority.is_empty() {
-        errors.invalid_each(&path.child("priorityClassName"), Bad::Text(priority), &text::subdomain(priority));
+        errors.invalid_each(
+            &path.child("priorityClassName"),
+            Bad::Text(priority),
+            &text::subdomain(priority),
+        );
     }
     if let Some(class) = get::text_opt(spec, "runtimeClassName") {
         errors.invalid_each(&path.child("runtimeClassName"), Bad::Text(class), &text::subdomain(class));

@@ -32,13 +32,19 @@ pub(super) fn probes(container: &Value, path: &Path<'_>, errors: &mut Errors) {
 
 fn common(probe: &Value, path: &Path<'_>, errors: &mut Errors) {
     handler(probe, &["exec", "httpGet", "tcpSocket", "grpc"], None, path, errors);
-    for key in ["initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"] {
+    for key in
+        ["initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"]
+    {
         errors.non_negative(&path.child(key), get::int(probe, key));
     }
     if let Some(seconds) = get::int_opt(probe, "terminationGracePeriodSeconds")
         && seconds <= 0
     {
-        errors.invalid(&path.child("terminationGracePeriodSeconds"), Bad::Int(seconds), "must be greater than 0");
+        errors.invalid(
+            &path.child("terminationGracePeriodSeconds"),
+            Bad::Int(seconds),
+            "must be greater than 0",
+        );
     }
 }
 

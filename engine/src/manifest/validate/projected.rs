@@ -120,7 +120,12 @@ fn cluster_trust_bundle(bundle: &Value, path: &Path<'_>, errors: &mut Errors) {
                 errors.required(&path.child("signerName"), "must be a valid signer name");
             }
             signer_name(signer, &path.child("signerName"), errors);
-            selector::label_selector(get::at(bundle, "labelSelector"), false, &path.child("labelSelector"), errors);
+            selector::label_selector(
+                get::at(bundle, "labelSelector"),
+                false,
+                &path.child("labelSelector"),
+                errors,
+            );
         }
         (None, None) => errors.required(path, "either name or signerName must be specified"),
     }
@@ -173,6 +178,9 @@ fn pod_certificate(certificate: &Value, path: &Path<'_>, paths: &mut Paths<'_>, 
         }
     }
     if !any {
-        errors.required(path, "specify at least one of credentialBundlePath, keyPath, and certificateChainPath");
+        errors.required(
+            path,
+            "specify at least one of credentialBundlePath, keyPath, and certificateChainPath",
+        );
     }
 }

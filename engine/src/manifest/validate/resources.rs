@@ -26,7 +26,9 @@ fn is_native(name: &str) -> bool {
 }
 
 fn is_extended(name: &str) -> bool {
-    !is_native(name) && !name.starts_with("requests.") && text::label_key(&format!("requests.{name}")).is_empty()
+    !is_native(name)
+        && !name.starts_with("requests.")
+        && text::label_key(&format!("requests.{name}")).is_empty()
 }
 
 fn overcommit_allowed(name: &str) -> bool {
@@ -125,7 +127,8 @@ fn zero() -> Quantity {
 
 fn huge_page_value(name: &str, quantity: &Quantity, path: &Path<'_>, errors: &mut Errors) {
     let Some(size) = name.strip_prefix("hugepages-") else { return };
-    let size = quantity_text(size).filter(|s| s.milli() > 0 && s.milli() % 1000 == 0).map_or(0, |s| s.value());
+    let size =
+        quantity_text(size).filter(|s| s.milli() > 0 && s.milli() % 1000 == 0).map_or(0, |s| s.value());
     let divisible = size > 0 && quantity.value() % size == 0;
     if !divisible {
         let shown = quantity.canonical();
@@ -258,8 +261,10 @@ pub(super) fn pod_level(scope: &Scope<'_>, path: &Path<'_>, errors: &mut Errors)
     for (resource, sum) in sums {
         let own = quantity(get::path(resources, &["requests", resource]));
         if sum.compare(&own) == Ordering::Greater {
-            let detail =
-                format!("must be greater than or equal to aggregate container requests of {}", sum.canonical());
+            let detail = format!(
+                "must be greater than or equal to aggregate container requests of {}",
+                sum.canonical()
+            );
             errors.invalid(&requests.key(resource), Bad::Text(&own.canonical()), &detail);
         }
     }

@@ -44,7 +44,8 @@ pub(super) fn container(context: &Value, scope: &Scope<'_>, path: &Path<'_>, err
         }
         let added = get::texts(get::at(context, "capabilities"), "add");
         for _ in added.iter().filter(|c| **c == "CAP_SYS_ADMIN") {
-            let detail = "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN";
+            let detail =
+                "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN";
             errors.invalid(path, Bad::Json(&shown()), detail);
         }
     }

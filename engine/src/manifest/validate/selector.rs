@@ -21,9 +21,13 @@ pub(super) fn label_selector(selector: &Value, lenient: bool, path: &Path<'_>, e
         match get::text(expression, "operator") {
             "In" | "NotIn" if values.is_empty() => errors.required(&path.child("values"), IN),
             "In" | "NotIn" => {}
-            "Exists" | "DoesNotExist" if !values.is_empty() => errors.forbidden(&path.child("values"), EXISTS),
+            "Exists" | "DoesNotExist" if !values.is_empty() => {
+                errors.forbidden(&path.child("values"), EXISTS)
+            }
             "Exists" | "DoesNotExist" => {}
-            other => errors.invalid(&path.child("operator"), Bad::Named(other), "not a valid selector operator"),
+            other => {
+                errors.invalid(&path.child("operator"), Bad::Named(other), "not a valid selector operator")
+            }
         }
         let key = get::text(expression, "key");
         errors.invalid_each(&path.child("key"), Bad::Text(key), &text::label_key(key));
@@ -50,7 +54,8 @@ pub(super) fn has_invalid_value(selector: &Value) -> bool {
 
 /// Whether the selector has neither labels nor expressions.
 pub(super) fn is_empty(selector: &Value) -> bool {
-    get::entries(selector, "matchLabels").next().is_none() && get::list(selector, "matchExpressions").is_empty()
+    get::entries(selector, "matchLabels").next().is_none()
+        && get::list(selector, "matchExpressions").is_empty()
 }
 
 /// Whether the selector parses: an invalid one has been reported already.

@@ -120,7 +120,8 @@ fn initiator(name: &str, start: &'static str) -> Option<&'static str> {
 fn is_iqn(name: &str) -> bool {
     let Some(rest) = name.strip_prefix("iqn.") else { return false };
     let bytes = rest.as_bytes();
-    let digits = |range: std::ops::Range<usize>| bytes.get(range).is_some_and(|d| d.iter().all(u8::is_ascii_digit));
+    let digits =
+        |range: std::ops::Range<usize>| bytes.get(range).is_some_and(|d| d.iter().all(u8::is_ascii_digit));
     if !digits(0..4) || bytes.get(4) != Some(&b'-') || !digits(5..7) || bytes.get(7) != Some(&b'.') {
         return false;
     }
@@ -244,7 +245,11 @@ fn storage_os(source: &Value, path: &Path<'_>, errors: &mut Errors) {
         errors.invalid_each(&path.child("volumeName"), Bad::Text(name), &text::dns_label(name));
     }
     if !namespace.is_empty() {
-        errors.invalid_each(&path.child("volumeNamespace"), Bad::Text(namespace), &text::dns_label(namespace));
+        errors.invalid_each(
+            &path.child("volumeNamespace"),
+            Bad::Text(namespace),
+            &text::dns_label(namespace),
+        );
     }
     secret_name(source, path, errors);
 }

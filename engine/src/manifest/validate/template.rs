@@ -63,7 +63,8 @@ pub(super) fn pod_annotations(annotations: &Value, spec: &Value, path: &Path<'_>
             errors.invalid(&at, Bad::Text(name), "container not found");
         }
         let profile = value.as_str().unwrap_or("");
-        let known = matches!(profile, "" | "runtime/default" | "unconfined") || profile.starts_with("localhost/");
+        let known =
+            matches!(profile, "" | "runtime/default" | "unconfined") || profile.starts_with("localhost/");
         if !known {
             let detail = format!("invalid AppArmor profile name: {}", go::quote(profile));
             errors.invalid(&at, Bad::Text(profile), &detail);
@@ -100,7 +101,9 @@ pub(super) fn seccomp_agrees(annotations: &Value, spec: &Value, path: &Path<'_>,
         };
         if !agrees {
             errors.forbidden(&at.child("type"), "seccomp type in annotation and field must match");
-        } else if get::text(profile, "type") == "Localhost" && file != get::text_opt(profile, "localhostProfile") {
+        } else if get::text(profile, "type") == "Localhost"
+            && file != get::text_opt(profile, "localhostProfile")
+        {
             let detail = "seccomp profile in annotation and field must match";
             errors.forbidden(&at.child("localhostProfile"), detail);
         }
@@ -122,7 +125,9 @@ pub(super) fn app_armor_agrees(annotations: &Value, spec: &Value, path: &Path<'_
     visit(spec, |container, list, i| {
         let profile = Some(own(container)).filter(Value::is_object).unwrap_or_else(|| pod.clone());
         let key = format!("{APP_ARMOR}{}", get::text(container, "name"));
-        let (Some(annotation), true) = (get::text_opt(annotations, &key), profile.is_object()) else { return };
+        let (Some(annotation), true) = (get::text_opt(annotations, &key), profile.is_object()) else {
+            return;
+        };
         let list = path.child(list);
         let at = list.index(i);
         let at = at.child("securityContext");
@@ -136,7 +141,9 @@ pub(super) fn app_armor_agrees(annotations: &Value, spec: &Value, path: &Path<'_
         };
         if !agrees {
             errors.forbidden(&at.child("type"), "apparmor type in annotation and field must match");
-        } else if get::text(&profile, "type") == "Localhost" && file != get::text_opt(&profile, "localhostProfile") {
+        } else if get::text(&profile, "type") == "Localhost"
+            && file != get::text_opt(&profile, "localhostProfile")
+        {
             let detail = "apparmor profile in annotation and field must match";
             errors.forbidden(&at.child("localhostProfile"), detail);
         }

@@ -80,9 +80,7 @@ pub(crate) fn subdomain(text: &str) -> Vec<String> {
 
 /// `IsDNS1123SubdomainWithUnderscore`.
 pub(crate) fn subdomain_underscore(text: &str) -> Vec<String> {
-    let label = |label: &str| {
-        framed(label.strip_prefix('_').unwrap_or(label), lower_alphanumeric, b"-_")
-    };
+    let label = |label: &str| framed(label.strip_prefix('_').unwrap_or(label), lower_alphanumeric, b"-_");
     let mut errors = Vec::new();
     if text.len() > 253 {
         errors.push(max_characters(253));
@@ -118,8 +116,7 @@ fn is_label_name(text: &str) -> bool {
 
 /// `IsLabelKey`, also known as `IsQualifiedName`.
 pub(crate) fn label_key(text: &str) -> Vec<String> {
-    const MESSAGE: &str =
-        "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character";
+    const MESSAGE: &str = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character";
     let pattern = |prefix: &str| {
         regex_error(&format!("{prefix} {MESSAGE}"), LABEL_NAME, &["MyName", "my.name", "123-abc"])
     };

@@ -54,7 +54,8 @@ pub(super) fn taints(taints: &[Value], path: &Path<'_>, errors: &mut Errors) {
     let mut seen: Vec<(&str, &str)> = Vec::new();
     for (i, taint) in taints.iter().enumerate() {
         let path = path.index(i);
-        let (key, value, effect) = (get::text(taint, "key"), get::text(taint, "value"), get::text(taint, "effect"));
+        let (key, value, effect) =
+            (get::text(taint, "key"), get::text(taint, "value"), get::text(taint, "effect"));
         errors.invalid_each(&path.child("key"), Bad::Text(key), &text::label_key(key));
         let details = text::label_value(value);
         if !details.is_empty() {
@@ -63,7 +64,11 @@ pub(super) fn taints(taints: &[Value], path: &Path<'_>, errors: &mut Errors) {
         super::container::one_of(effect, &EFFECTS, &path.child("effect"), errors);
         if seen.contains(&(key, effect)) {
             let shown = internal::taint(taint);
-            errors.duplicate_because(&path, Bad::Json(&shown), "taints must be unique by key and effect pair");
+            errors.duplicate_because(
+                &path,
+                Bad::Json(&shown),
+                "taints must be unique by key and effect pair",
+            );
         }
         seen.push((key, effect));
     }

@@ -117,7 +117,8 @@ pub(super) fn host_process(scope: &Scope<'_>, path: &Path<'_>, errors: &mut Erro
         return;
     }
     if host != count {
-        let detail = "If pod contains any hostProcess containers then all containers must be HostProcess containers";
+        let detail =
+            "If pod contains any hostProcess containers then all containers must be HostProcess containers";
         errors.invalid(path, Bad::Text(""), detail);
     }
     if !get::flag(scope.spec, "hostNetwork") {

@@ -97,7 +97,11 @@ fn rolling_daemon_set(rolling: &Value, path: &Path<'_>, errors: &mut Errors) {
     at_most_100_percent(surge, &surge_path, errors);
     match (amount(unavailable) != 0, amount(surge) != 0) {
         (true, true) => {
-            errors.invalid(&surge_path, int_or_string(surge), "may not be set when maxUnavailable is non-zero");
+            errors.invalid(
+                &surge_path,
+                int_or_string(surge),
+                "may not be set when maxUnavailable is non-zero",
+            );
         }
         (false, false) => errors.required(&unavailable_path, "cannot be 0 when maxSurge is 0"),
         _ => {}

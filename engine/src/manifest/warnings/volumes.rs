@@ -31,7 +31,10 @@ pub(super) fn warnings(volumes: &[Value], path: &Path<'_>, out: &mut Vec<String>
         let Some(projected) = get::some(volume, "projected") else { continue };
         let sources = get::list(projected, "sources");
         if sources.iter().all(|s| s.as_object().is_none_or(serde_json::Map::is_empty)) {
-            out.push(format!("volume {} (Projected) has no sources provided", go::quote(get::text(volume, "name"))));
+            out.push(format!(
+                "volume {} (Projected) has no sources provided",
+                go::quote(get::text(volume, "name"))
+            ));
         }
     }
 }
@@ -50,7 +53,9 @@ fn overlapping_tokens(volumes: &[Value], path: &Path<'_>, out: &mut Vec<String>)
         let projected = volume_path.child("projected");
         let at = projected.child("sources");
         for source in sources(volume) {
-            for (key, shown) in [("configMap", "configMap"), ("secret", "secrets"), ("downwardAPI", "downwardAPI")] {
+            for (key, shown) in
+                [("configMap", "configMap"), ("secret", "secrets"), ("downwardAPI", "downwardAPI")]
+            {
                 for (j, item) in get::list(get::at(source, key), "items").iter().enumerate() {
                     let target = get::text(item, "path");
                     if tokens.contains(&target) {
