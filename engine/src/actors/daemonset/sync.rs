@@ -1,0 +1,424 @@
+//! One sync of one DaemonSet, in upstream's order (`syncDaemonSet`).
+
+use super::api::ApiServer;
+use super::backoff::Backoff;
+use super::expectations::Expectations;
+use super::grouping::{self, Claims, Fleet};
+use super::manage::{self, FailedPods, Wanted};
+use super::pod::{DaemonPod, Rules};
+use super::revision::{History, RevisionOperation};
+use super::rollout::{self, Limits, Step};
+use super::status::Counts;
+use super::{Key, Settings};
+use crate::cluster::{Cluster, DaemonSet, Object, UpdateStrategy};
+use crate::event::{Why, WorkloadStatus};
+use crate::names::{Names, NodeId, ObjectId, PodId, Seq, Sym};
+use crate::time::{Micros, Time};
+
+/// Why a sync failed; its key is tried again after a while.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SyncError {
+    /// The selector cannot be used: correct the manifest.
+    #[error("failed to construct revisions of DaemonSet: {reason}")]
+    BadSelector {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The name of the new revision is taken; the next sync takes another.
+    #[error(
+        "failed to construct revisions of DaemonSet: the new revision's name is taken by another template"
+    )]
+    HashCollision,
+    /// `maxUnavailable` or `maxSurge` is no number.
+    #[error("invalid value for {field}")]
+    BadLimit {
+        /// Which of them.
+        field: &'static str,
+    },
+    /// A surging rollout waits until the pod garbage collector has taken the pod of a node that is gone.
+    #[error("couldn't get node for nodeName {node:?}: node {node:?} not found")]
+    NodeMissing {
+        /// The node.
+        node: String,
+    },
+    /// The DaemonSet is being deleted, or gone, although the controller has not seen it yet.
+    #[error("pods cannot be adopted: the DaemonSet is being deleted")]
+    AdoptionRefused,
+    /// The API server refused to delete a pod.
+    #[error("pods could not be deleted: {reason}")]
+    DeletionRefused {
+        /// Its words.
+        reason: String,
+    },
+    /// The API server refused a pod.
+    #[error("pods could not be created: {reason}")]
+    PodRefused {
+        /// Its words.
+        reason: String,
+    },
+}
+
+/// A pod to create.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Creation {
+    /// The node it is for.
+    pub node: NodeId,
+    /// The event that made it necessary.
+    pub cause: Seq,
+}
+
+/// A pod to delete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deletion {
+    /// The pod.
+    pub pod: PodId,
+    /// The reason.
+    pub why: Why,
+    /// The event that made it necessary.
+    pub cause: Seq,
+}
+
+/// A Kubernetes Event about the DaemonSet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// `SelectingAll`: the selector is empty.
+    SelectingAll,
+    /// `FailedDaemonPod`: a failed pod is deleted.
+    FailedDaemonPod(PodId, NodeId),
+    /// `SucceededDaemonPod`: a succeeded pod is deleted.
+    SucceededDaemonPod(PodId, NodeId),
+}
+
+/// What one sync decided. Nothing has happened yet.
+#[derive(Clone, Debug, Default)]
+pub struct SyncOutcome {
+    /// The DaemonSet; `None` if there is none of that name.
+    pub object: Option<ObjectId>,
+    /// Pods to create, with the label of the revision that they get.
+    pub creates: Vec<Creation>,
+    /// The label `controller-revision-hash` of created pods.
+    pub hash: Sym,
+    /// Pods that the API server refused to create: for which node, and its words.
+    pub refusals: Vec<(NodeId, String)>,
+    /// Pods to delete.
+    pub deletes: Vec<Deletion>,
+    /// Pods to adopt.
+    pub adopts: Vec<PodId>,
+    /// Pods to release.
+    pub releases: Vec<PodId>,
+    /// How often upstream would have claimed pods in this sync: it patches owners each time anew.
+    pub claims: usize,
+    /// How many owner references upstream would have patched.
+    pub owner_patches: usize,
+    /// Pods that get the current revision's label because duplicate revisions were merged.
+    pub relabels: Vec<PodId>,
+    /// Changes to revisions before pods are looked at.
+    pub revisions: Vec<RevisionOperation>,
+    /// Revisions beyond the history limit, deleted after pods were looked at.
+    pub pruned: Vec<RevisionOperation>,
+    /// The status to write.
+    pub status: Option<WorkloadStatus>,
+    /// Events to report.
+    pub reports: Vec<Report>,
+    /// What went wrong.
+    pub error: Option<SyncError>,
+    /// When the key is to be looked at again, counted from now.
+    pub requeue_after: Option<Micros>,
+}
+
+impl SyncOutcome {
+    /// Whether anything is to be written.
+    pub fn writes(&self) -> bool {
+        !(self.creates.is_empty()
+            && self.refusals.is_empty()
+            && self.deletes.is_empty()
+            && self.adopts.is_empty()
+            && self.releases.is_empty()
+            && self.relabels.is_empty()
+            && self.revisions.is_empty()
+            && self.pruned.is_empty()
+            && self.status.is_none()
+            && self.reports.is_empty())
+    }
+}
+
+/// One sync under way: what it works with, and what it has decided so far.
+pub(super) struct Sync<'a> {
+    pub cluster: &'a Cluster,
+    pub now: Time,
+    pub settings: &'a Settings,
+    pub key: Key,
+    pub object: &'a Object,
+    pub spec: &'a DaemonSet,
+    pub expectations: &'a mut Expectations,
+    pub backoff: &'a mut Backoff,
+    pub api: &'a mut dyn ApiServer,
+    /// The event that woke the sync.
+    pub woken_by: Seq,
+    /// The last event about the DaemonSet's pods on a node, by the node's number.
+    pub touched: &'a [Seq],
+    pub claims: &'a mut Claims,
+    /// Its nodes are up to date.
+    pub fleet: &'a mut Fleet,
+    pub out: SyncOutcome,
+}
+
+impl Sync<'_> {
+    /// Syncs the DaemonSet, after `syncDaemonSet`.
+    pub fn run(mut self, names: &mut Names) -> SyncOutcome {
+        self.out.object = Some(self.object.id);
+        if self.spec.selects_all {
+            self.out.reports.push(Report::SelectingAll);
+            return self.out;
+        }
+        if self.object.deleting.is_some() {
+            return self.out;
+        }
+        match self.construct_history(names) {
+            Ok(history) => self.run_with(&history, names),
+            Err(error) => self.out.error = Some(error),
+        }
+        self.out
+    }
+
+    /// The rest of a sync, once the current revision is known.
+    fn run_with(&mut self, history: &History, names: &Names) {
+        let rules = Rules {
+            now: self.now,
+            min_ready_seconds: self.spec.min_ready_seconds,
+            hash: history.hash,
+            template_generation: self.spec.template_generation,
+            allows_surge: rollout::allows_surge(&self.spec.strategy),
+        };
+        self.out.hash = history.hash;
+        if !self.expectations.satisfied(self.key, self.now) {
+            self.out.error = self.update_status(&rules, names, false).err();
+            return;
+        }
+        let result = self.update(history, &rules, names);
+        let status = self.update_status(&rules, names, true);
+        self.out.error = result.and(status).err();
+    }
+
+    fn construct_history(&mut self, names: &mut Names) -> Result<History, SyncError> {
+        let selector = grouping::selector(self.spec).map_err(|reason| SyncError::BadSelector { reason })?;
+        let history = History::construct(self.cluster, names, self.object, self.spec, selector);
+        self.out.revisions.clone_from(&history.operations);
+        self.claims.gather(self.cluster, names, self.object, selector);
+        self.fleet.group(self.cluster, names, &self.claims.pods);
+        if history.collision {
+            let collisions = self.object.status.collision_count.map_or(1, |count| count + 1);
+            self.out.status =
+                Some(WorkloadStatus { collision_count: Some(collisions), ..self.object.status });
+            return Err(SyncError::HashCollision);
+        }
+        if history.relabel_pods {
+            (0..history.duplicates).try_for_each(|_| self.claim())?;
+            let other = self.claims.pods.iter().filter(|pod| pod.hash != history.hash);
+            self.out.relabels.extend(other.filter_map(|pod| pod.id));
+        }
+        Ok(history)
+    }
+
+    /// Counts a call of `getDaemonPods`. Within a sync every call finds the same pods.
+    fn claim(&mut self) -> Result<(), SyncError> {
+        if self.claims.adopts_any() && !self.api.may_adopt() {
+            return Err(SyncError::AdoptionRefused);
+        }
+        if self.out.claims == 0 {
+            self.out.adopts.clone_from(&self.claims.adopts);
+            self.out.releases.clone_from(&self.claims.releases);
+        }
+        self.out.claims += 1;
+        self.out.owner_patches += self.claims.patches();
+        Ok(())
+    }
+
+    /// Creates, deletes and replaces pods, and cuts the history, after `updateDaemonSet`.
+    fn update(&mut self, history: &History, rules: &Rules, names: &Names) -> Result<(), SyncError> {
+        self.manage(rules, names)?;
+        if self.expectations.satisfied(self.key, self.now) {
+            match self.spec.strategy {
+                UpdateStrategy::RollingUpdate { .. } | UpdateStrategy::RollingUpdateUnset => {
+                    self.rolling_update(rules, names)?;
+                }
+                UpdateStrategy::OnDelete | UpdateStrategy::Other => {}
+            }
+        }
+        self.claim()?;
+        let live = |hash| self.claims.pods.iter().any(|pod| pod.hash == hash);
+        let beyond = history.beyond_limit(self.spec.revision_history_limit, live);
+        self.out.pruned.extend(beyond.into_iter().map(RevisionOperation::Delete));
+        Ok(())
+    }
+
+    /// Sees to it that every node has the pods that it should have, after `manage`.
+    fn manage(&mut self, rules: &Rules, names: &Names) -> Result<(), SyncError> {
+        self.claim()?;
+        let mut wanted = Wanted::default();
+        let mut failed = FailedPods {
+            backoff: self.backoff,
+            bounds: self.settings.backoff_bounds(),
+            daemon_set: self.object.id,
+            observed_generation: self.object.status.observed_generation,
+        };
+        for &(node, eligibility) in &self.fleet.nodes {
+            let pods = self.fleet.pods(node);
+            manage::node(node, eligibility, pods, rules, &mut failed, names, &mut wanted);
+        }
+        for &node in &self.fleet.missing {
+            let unbound = self.fleet.pods(node).iter().filter(|pod| !pod.bound);
+            wanted.deletes.extend(unbound.map(|pod| (*pod, Why::NodeMissing)));
+        }
+        self.requeue_after(wanted.requeue_after);
+        for (pod, why) in &wanted.deletes {
+            let Some(id) = pod.id else { continue };
+            match why {
+                Why::Failed => self.out.reports.push(Report::FailedDaemonPod(id, pod.node)),
+                Why::Succeeded => self.out.reports.push(Report::SucceededDaemonPod(id, pod.node)),
+                _ => {}
+            }
+        }
+        self.sync_nodes(&wanted.deletes, usize::MAX, &wanted.creates, usize::MAX, names)
+    }
+
+    /// One step of a rolling update, after `rollingUpdate`.
+    fn rolling_update(&mut self, rules: &Rules, names: &Names) -> Result<(), SyncError> {
+        self.claim()?;
+        let desired = self.fleet.nodes.iter().filter(|(_, eligibility)| eligibility.should_run).count();
+        let limits = Limits::resolve(&self.spec.strategy, i64::try_from(desired).unwrap_or(i64::MAX))?;
+        let Step { deletes, free_deletes, creates, free_creates } =
+            rollout::step(self.fleet, &limits, rules, names)?;
+        let deletes: Vec<_> = deletes.into_iter().map(|pod| (pod, Why::Outdated)).collect();
+        self.sync_nodes(&deletes, free_deletes, &creates, free_creates, names)
+    }
+
+    /// Creates and deletes pods, after `syncNodes`: creations first, in batches that double while nothing goes
+    /// wrong; no more than the burst limit of each. Entries beyond `free_…` were held back by a limit until
+    /// the event that woke this sync.
+    fn sync_nodes(
+        &mut self,
+        deletes: &[(DaemonPod, Why)],
+        free_deletes: usize,
+        creates: &[NodeId],
+        free_creates: usize,
+        names: &Names,
+    ) -> Result<(), SyncError> {
+        let burst = self.settings.burst_replicas;
+        let creates = &creates[..creates.len().min(burst)];
+        let deletes = &deletes[..deletes.len().min(burst)];
+        self.expectations.set(self.key, creates.len(), deletes.len(), self.now);
+        let created = self.create_pods(creates, free_creates);
+        let deleted = self.delete_pods(deletes, free_deletes);
+        if self.claims.changed {
+            self.fleet.group(self.cluster, names, &self.claims.pods);
+            self.claims.changed = false;
+        }
+        created.and(deleted)
+    }
+
+    fn create_pods(&mut self, nodes: &[NodeId], free: usize) -> Result<(), SyncError> {
+        let (mut result, mut done, mut batch) = (Ok(()), 0, 1);
+        while done < nodes.len() {
+            let end = nodes.len().min(done + batch);
+            for (index, &node) in nodes.iter().enumerate().take(end).skip(done) {
+                match self.api.create(node) {
+                    Ok(seen) => {
+                        let cause = self.creation_cause(node, index >= free);
+                        self.out.creates.push(Creation { node, cause });
+                        if let Some(pod) = seen {
+                            self.claims.add(pod);
+                            self.expectations.creations_observed(self.key, 1);
+                        }
+                    }
+                    Err(refusal) => {
+                        self.out.refusals.push((node, refusal.reason.clone()));
+                        if !refusal.namespace_terminating {
+                            self.expectations.creations_observed(self.key, 1);
+                            result = Err(SyncError::PodRefused { reason: refusal.reason });
+                        }
+                    }
+                }
+            }
+            done = end;
+            if result.is_err() && done < nodes.len() {
+                self.expectations.creations_observed(self.key, nodes.len() - done);
+                break;
+            }
+            batch *= 2;
+        }
+        result
+    }
+
+    fn delete_pods(&mut self, deletes: &[(DaemonPod, Why)], free: usize) -> Result<(), SyncError> {
+        let mut result = Ok(());
+        for (index, (pod, why)) in deletes.iter().enumerate() {
+            match self.api.delete(pod) {
+                Ok(seen) => {
+                    let cause = self.deletion_cause(pod, *why, index >= free);
+                    self.out.deletes.extend(pod.id.map(|pod| Deletion { pod, why: *why, cause }));
+                    if seen {
+                        self.claims.forget(pod);
+                        self.expectations.deletion_observed(self.key);
+                    }
+                }
+                Err(reason) => {
+                    self.expectations.deletion_observed(self.key);
+                    result = Err(SyncError::DeletionRefused { reason });
+                }
+            }
+        }
+        result
+    }
+
+    fn creation_cause(&self, node: NodeId, held_back: bool) -> Seq {
+        let cause = self.node_changed(node).max(self.object.applied).max(self.touched(node));
+        if held_back { cause.max(self.woken_by) } else { cause }
+    }
+
+    /// Writes the status where it differs or does not know the generation, after `updateDaemonSetStatus`.
+    fn update_status(
+        &mut self,
+        rules: &Rules,
+        names: &Names,
+        observe_generation: bool,
+    ) -> Result<(), SyncError> {
+        self.claim()?;
+        let counts = Counts::total(self.fleet, rules, names);
+        let before = &self.object.status;
+        let observed = if observe_generation { self.object.generation } else { before.observed_generation };
+        if counts.status(before, before.observed_generation) != *before
+            || before.observed_generation < self.object.generation
+        {
+            self.out.status = Some(counts.status(before, observed));
+        }
+        if rules.min_ready_seconds > 0 && counts.ready != counts.available {
+            self.requeue_after(Some(Micros::seconds(rules.min_ready_seconds)));
+        }
+        Ok(())
+    }
+
+    fn requeue_after(&mut self, delay: Option<Micros>) {
+        self.out.requeue_after = self.out.requeue_after.into_iter().chain(delay).min();
+    }
+
+    fn deletion_cause(&self, pod: &DaemonPod, why: Why, held_back: bool) -> Seq {
+        let applied = self.object.applied;
+        let cause = match why {
+            Why::Failed | Why::Succeeded => pod.changed,
+            Why::NodeMissing => self.node_changed(pod.node).max(pod.made),
+            Why::NodeNoLongerFits => self.node_changed(pod.node).max(applied).max(pod.made),
+            Why::Outdated => applied.max(self.touched(pod.node)),
+            _ => self.touched(pod.node),
+        };
+        if held_back { cause.max(self.woken_by) } else { cause }
+    }
+
+    fn node_changed(&self, node: NodeId) -> Seq {
+        self.cluster.node(node).map_or(Seq::NONE, |node| node.changed)
+    }
+
+    fn touched(&self, node: NodeId) -> Seq {
+        self.touched.get(node.index()).copied().unwrap_or(Seq::NONE)
+    }
+}

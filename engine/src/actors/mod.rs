@@ -1,0 +1,8 @@
+//! The actors: everybody who reacts to what happens in a cluster.
+//!
+//! **Invariant:** actors know the cluster and events, and never one another.
+
+pub mod daemonset;
+pub mod kubelet;
+pub mod lifecycle;
+pub mod scheduler;

@@ -1,0 +1,57 @@
+//! What an actor is: something that watches events and, when its time comes, answers with events.
+
+use crate::cluster::{Change, Cluster};
+use crate::event::{Body, Event, Track};
+use crate::names::{Names, Seq};
+use crate::time::Time;
+
+/// A controller, the scheduler, the kubelets: whoever reacts.
+///
+/// **Invariants.** An actor changes nothing but itself: its answers become the cluster's through the loop. It
+/// knows no other actor. What it answers follows from the events it observed, the cluster, the time and its
+/// settings, and from nothing else.
+pub trait Actor {
+    /// The name in summaries: `daemonset-controller`.
+    fn name(&self) -> &'static str;
+
+    /// Takes note of an event that has just been applied. Decides nothing.
+    fn observe(&mut self, seq: Seq, event: &Event, change: &Change, cluster: &Cluster, names: &Names);
+
+    /// The earliest moment at which [`Actor::act`] has something to do; `None` while it waits for events.
+    fn due(&self) -> Option<Time>;
+
+    /// Does what is due now, and leaves its answers in the context. Answers are applied, in order, after the
+    /// call: within a call the cluster is as it was at its beginning.
+    fn act(&mut self, context: &mut Context<'_>);
+}
+
+/// What an actor works with.
+pub struct Context<'a> {
+    /// Now.
+    pub now: Time,
+    /// The cluster.
+    pub cluster: &'a Cluster,
+    /// The dictionary.
+    pub names: &'a mut Names,
+    /// The answers so far.
+    pub out: &'a mut Vec<Draft>,
+}
+
+/// An answer: an event before it has a number. Slots of created pods and numbers of created revisions are
+/// assigned when it is applied; what stands there is ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// Who answers.
+    pub track: Track,
+    /// The event that made the decision true.
+    pub cause: Seq,
+    /// What is to happen.
+    pub body: Body,
+}
+
+impl Context<'_> {
+    /// Adds an answer.
+    pub fn emit(&mut self, track: Track, cause: Seq, body: Body) {
+        self.out.push(Draft { track, cause, body });
+    }
+}

@@ -1,0 +1,107 @@
+//! A cluster with its dictionary, its actors and their clock.
+
+use super::{Actor, Context, Draft};
+use crate::cluster::{ApplyError, Change, Cluster};
+use crate::event::{Body, Event};
+use crate::names::{Names, Seq};
+use crate::time::Time;
+
+/// A simulated cluster. Whoever drives it decides when time goes on.
+///
+/// **Invariant:** every event, from wherever it comes, goes through [`World::happen`]: it gets the next
+/// number, is applied, is observed by every actor in order, and is handed to the recorder.
+pub struct World {
+    /// The dictionary.
+    pub names: Names,
+    /// The state.
+    pub cluster: Cluster,
+    /// Actors, in the order in which they act at one moment.
+    pub actors: Vec<Box<dyn Actor>>,
+    /// Events that have happened since they were last taken.
+    pub recorded: Vec<Event>,
+    /// What was before each of them.
+    pub changes: Vec<Change>,
+    last: Seq,
+    drafts: Vec<Draft>,
+}
+
+impl World {
+    /// An empty cluster with actors.
+    pub fn new(names: Names, actors: Vec<Box<dyn Actor>>) -> Self {
+        World {
+            names,
+            cluster: Cluster::new(),
+            actors,
+            recorded: Vec::new(),
+            changes: Vec::new(),
+            last: Seq::NONE,
+            drafts: Vec::new(),
+        }
+    }
+
+    /// The number of the last event.
+    pub fn last(&self) -> Seq {
+        self.last
+    }
+
+    /// Lets an event happen. Slots of created pods and numbers of created revisions are assigned here.
+    ///
+    /// # Errors
+    /// The event does not fit the state; nothing has happened.
+    pub fn happen(&mut self, mut event: Event) -> Result<Seq, ApplyError> {
+        match &mut event.body {
+            Body::PodCreated { pod, .. } => *pod = self.cluster.next_pod(),
+            Body::RevisionCreated { revision, .. } => *revision = self.cluster.next_revision(),
+            _ => {}
+        }
+        let seq = self.last.next();
+        let change = self.cluster.apply(&mut self.names, seq, &event)?;
+        self.last = seq;
+        for actor in &mut self.actors {
+            actor.observe(seq, &event, &change, &self.cluster, &self.names);
+        }
+        self.recorded.push(event);
+        self.changes.push(change);
+        Ok(seq)
+    }
+
+    /// The earliest moment at which an actor has something to do.
+    pub fn due(&self) -> Option<Time> {
+        self.actors.iter().filter_map(|actor| actor.due()).min()
+    }
+
+    /// Lets one actor do what is due, and its answers happen. Says whether it answered.
+    ///
+    /// # Errors
+    /// An answer does not fit the state: a defect of the actor.
+    pub fn act(&mut self, actor: usize, now: Time) -> Result<bool, ApplyError> {
+        let mut drafts = std::mem::take(&mut self.drafts);
+        let (cluster, names) = (&self.cluster, &mut self.names);
+        self.actors[actor].act(&mut Context { now, cluster, names, out: &mut drafts });
+        let answered = !drafts.is_empty();
+        for draft in drafts.drain(..) {
+            self.happen(Event { cause: draft.cause, ..Event::new(now, draft.track, draft.body) })?;
+        }
+        self.drafts = drafts;
+        Ok(answered)
+    }
+
+    /// Lets actors act, in order and again, until nothing is due any more at a moment.
+    ///
+    /// # Errors
+    /// As [`World::act`].
+    pub fn settle_moment(&mut self, now: Time) -> Result<(), ApplyError> {
+        loop {
+            let mut acted = false;
+            for actor in 0..self.actors.len() {
+                if self.actors[actor].due().is_some_and(|due| due <= now) {
+                    self.act(actor, now)?;
+                    acted = true;
+                }
+            }
+            if !acted {
+                return Ok(());
+            }
+        }
+    }
+}
