@@ -64,6 +64,8 @@ pub enum Command {
     #[command(subcommand)]
     Node(commands::node::Command),
     Apply(commands::apply::Args),
+    Check(commands::check::Args),
+    Create(commands::create::Args),
     Delete(commands::delete::Args),
     Completions(commands::completions::Args),
     Man(commands::man::Args),

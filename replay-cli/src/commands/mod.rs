@@ -1,7 +1,9 @@
 //! The verbs, one file each.
 
 pub mod apply;
+pub mod check;
 pub mod completions;
+pub mod create;
 pub mod delete;
 pub mod diff;
 pub mod import;
@@ -25,6 +27,8 @@ pub fn run(command: Command, out: &mut Out) -> Result<ExitCode, CliError> {
         Command::Show(args) => show::run(args, out),
         Command::Node(command) => node::run(command, out),
         Command::Apply(args) => apply::run(&args, out),
+        Command::Check(args) => check::run(&args, out),
+        Command::Create(args) => create::run(&args, out),
         Command::Delete(args) => delete::run(&args, out),
         Command::Completions(args) => completions::run(args, out),
         Command::Man(args) => man::run(args, out),
