@@ -57,11 +57,13 @@ pub struct Global {
 /// The verbs, in the order in which help lists them.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Import(commands::import::Args),
     Run(commands::run::Args),
     Diff(commands::diff::Args),
     Show(commands::show::Args),
     #[command(subcommand)]
     Node(commands::node::Command),
+    Apply(commands::apply::Args),
     Delete(commands::delete::Args),
     Completions(commands::completions::Args),
     Man(commands::man::Args),

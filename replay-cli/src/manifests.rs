@@ -1,52 +1,45 @@
-//! Manifests that a person applies: read, admitted as the API server would, and made into events.
+//! Manifests that a person applies: read, judged as the API server would, and made into events.
 
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use kubetape_engine::apply::{self, ApplyRefused, Rejected, Verb};
 use kubetape_engine::cluster::Cluster;
 use kubetape_engine::event::Body;
-use kubetape_engine::manifest::{self, Document, Refusal};
-use kubetape_engine::names::{DocId, Names, ObjectId, ObjectKey, PodShape, Sym, sym};
-use kubetape_engine::time::Time;
-use serde_json::{Map, Value};
+use kubetape_engine::manifest::{self, Decoded, Document, Problem};
+use kubetape_engine::names::{Names, ObjectId};
 
 use crate::error::{CliError, snippet};
 use crate::kinds;
 
 /// The documents of some files, in order.
 pub struct Manifests {
-    documents: Vec<Document>,
+    decoded: Decoded,
     /// Texts of the files, to show lines of.
     texts: BTreeMap<String, String>,
-}
-
-/// What applying a document comes to.
-pub struct Deed {
-    /// `daemonset.apps/fluentd created`.
-    pub line: String,
-    /// What the API server would warn of.
-    pub warnings: Vec<String>,
-    /// The event; `None` if nothing changes.
-    pub body: Option<Body>,
-}
-
-/// All of what applying comes to.
-#[derive(Default)]
-pub struct Deeds {
-    /// One a document.
-    pub deeds: Vec<Deed>,
     /// Objects that a simulation has no use for, by kind.
-    pub skipped: BTreeMap<String, usize>,
+    skipped: BTreeMap<String, usize>,
+}
+
+/// What applying comes to.
+pub struct Deeds {
+    /// The events.
+    pub bodies: Vec<Body>,
+    /// `daemonset.apps/fluentd created`, one a document.
+    pub lines: Vec<String>,
+    /// What the API server would warn of, and what was passed over.
+    pub remarks: Vec<String>,
 }
 
 impl Manifests {
     /// Reads files; `-` is standard input.
     ///
     /// # Errors
-    /// A file cannot be read, or there is no document in any.
+    /// A file cannot be read, holds no document, or one without kind.
     pub fn read(files: &[PathBuf]) -> Result<Self, CliError> {
-        let mut manifests = Manifests { documents: Vec::new(), texts: BTreeMap::new() };
+        let mut manifests =
+            Manifests { decoded: Decoded::default(), texts: BTreeMap::new(), skipped: BTreeMap::new() };
         for path in files {
             let (name, bytes) = read(path)?;
             let decoded = manifest::decode(&name, &bytes);
@@ -55,69 +48,105 @@ impl Manifests {
                     .at(name)
                     .hint("a manifest has `apiVersion`, `kind` and `metadata`"));
             }
-            manifests.documents.extend(decoded.documents);
+            for document in decoded.documents {
+                manifests.take(document)?;
+            }
             manifests.texts.insert(name, String::from_utf8_lossy(&bytes).into_owned());
         }
         Ok(manifests)
     }
 
-    /// Admits all documents, each after what those before it change. Nothing is changed here.
+    fn take(&mut self, document: Document) -> Result<(), CliError> {
+        let readable = document.tree().is_some();
+        if readable && document.kind.is_empty() {
+            let Document { source, place, .. } = document;
+            return Err(CliError::new("a document without `kind`")
+                .at(format!("{source}:{}:{}", place.line, place.column))
+                .hint("every Kubernetes object has `apiVersion`, `kind` and `metadata.name`"));
+        }
+        // A kind that a simulation needs is judged even if its version or spelling is not known.
+        let needed = kinds::SIMULATED.iter().any(|kind| kind.eq_ignore_ascii_case(&document.kind));
+        if readable && !document.is_known() && !needed {
+            *self.skipped.entry(document.kind).or_default() += 1;
+        } else {
+            self.decoded.documents.push(document);
+        }
+        Ok(())
+    }
+
+    /// Judges all documents against a cluster. Nothing is changed here.
     ///
     /// # Errors
     /// The API server would refuse a document.
-    pub fn admit(
-        &self,
-        cluster: &Cluster,
-        names: &mut Names,
-        namespace: &str,
-        now: Time,
-    ) -> Result<Deeds, CliError> {
-        let mut admission = Admission { cluster, names, namespace, now, fresh: BTreeMap::new() };
-        let mut deeds = Deeds::default();
-        for document in &self.documents {
-            if document.tree().is_some() && document.kind.is_empty() {
-                return Err(CliError::new("a document without `kind`")
-                    .at(place(document))
-                    .hint("every Kubernetes object has `apiVersion`, `kind` and `metadata.name`"));
-            }
-            if document.tree().is_some() && !document.is_known() && !is_close(document) {
-                *deeds.skipped.entry(document.kind.clone()).or_default() += 1;
-                continue;
-            }
-            deeds.deeds.push(self.one(document, &mut admission)?);
+    pub fn admit(&self, namespace: &str, cluster: &Cluster, names: &mut Names) -> Result<Deeds, CliError> {
+        let applied = apply::apply(&self.decoded, namespace, cluster, names);
+        let applied = applied.map_err(|refused| self.refused(refused))?;
+        let lines = applied.outcomes.iter().map(|outcome| {
+            let done = match outcome.verb {
+                Verb::Created => "created",
+                Verb::Configured => "configured",
+                Verb::Unchanged => "unchanged",
+            };
+            format!("{} {done}", subject(outcome.object, names))
+        });
+        let mut remarks: Vec<_> = applied.warnings.iter().map(|w| format!("warning: {w}")).collect();
+        if !self.skipped.is_empty() {
+            let kinds: Vec<_> = self.skipped.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+            remarks.push(format!("skipped what placement does not depend on: {}", kinds.join(", ")));
         }
-        Ok(deeds)
+        Ok(Deeds { lines: lines.collect(), bodies: applied.bodies, remarks })
     }
 
-    fn one(&self, document: &Document, admission: &mut Admission<'_>) -> Result<Deed, CliError> {
-        let refuse = |what: &str, hint: &str| Err(CliError::new(what).at(place(document)).hint(hint));
-        match document.kind.as_str() {
-            "Node" => refuse("nodes are not applied", "let it join: kubetape node join FILE NAME --labels …"),
-            "ControllerRevision" => {
-                refuse("ControllerRevisions are the controller's, and are not applied", "apply the DaemonSet")
+    fn refused(&self, refused: ApplyRefused) -> CliError {
+        match refused {
+            ApplyRefused::Refused(rejected) => self.rejected(&rejected),
+            ApplyRefused::Empty { source_name } => {
+                CliError::new("there is no manifest in it").at(source_name)
             }
-            _ => admission.admit(document).map_err(|refusal| self.refused(document, &refusal)),
+            ApplyRefused::NotApplicable { source_name, kind, line } => {
+                let hint = match kind.as_str() {
+                    "Node" => "let it join: `kubetape node join FILE NAME --labels KEY=VALUE`",
+                    _ => "apply what owns it: pods are made by their controllers",
+                };
+                CliError::new(format!("a {kind} cannot be applied to a log"))
+                    .at(format!("{source_name}:{line}"))
+                    .hint(hint)
+            }
         }
     }
 
-    /// The API server's refusal, with the places that it means.
-    fn refused(&self, document: &Document, refusal: &Refusal) -> CliError {
-        let mut error = CliError::new(refusal.message.clone());
-        let first = refusal.problems.iter().find_map(|problem| problem.place).unwrap_or(document.place);
-        error = error.at(format!("{}:{}:{}", document.source, first.line, first.column));
-        let text = self.texts.get(&document.source).map_or("", String::as_str);
-        let places = refusal.problems.iter().filter_map(|problem| Some((problem.place?, problem)));
+    /// The API server's refusals, with the places that they mean.
+    fn rejected(&self, rejected: &[Rejected]) -> CliError {
+        let message: Vec<_> = rejected.iter().map(|r| r.refusal.message.as_str()).collect();
+        let mut error = CliError::new(message.join("\n"));
+        let problems = || rejected.iter().flat_map(|r| r.refusal.problems.iter().map(|p| (&r.source, p)));
         let mut shown = String::new();
-        for (place, problem) in places.take(10) {
-            shown += &snippet(text, place.line, place.column, place.width, &problem.message);
+        let placed = problems().filter_map(|(source, problem)| Some((source, problem, problem.place?)));
+        for (index, (source, problem, place)) in placed.take(10).enumerate() {
+            if index == 0 {
+                error = error.at(format!("{source}:{}:{}", place.line, place.column));
+            }
+            let text = self.texts.get(source).map_or("", String::as_str);
+            let Problem { message, .. } = problem;
+            shown += &snippet(text, place.line, place.column, place.width, message);
         }
         if !shown.is_empty() {
             error = error.snippet(shown);
         }
-        match refusal.problems.iter().find_map(|problem| problem.hint.as_deref()) {
+        match problems().find_map(|(_, problem)| problem.hint.as_deref()) {
             Some(hint) => error.hint(hint),
             None => error,
         }
+    }
+}
+
+/// `daemonset.apps/fluentd`.
+fn subject(object: ObjectId, names: &Names) -> String {
+    let key = names.object_key(object);
+    let (kind, name) = (names.text(key.kind), names.text(key.name));
+    match kinds::find(kind) {
+        Some(kind) => format!("{}/{name}", kind.qualified()),
+        None => format!("{}/{name}", kind.to_ascii_lowercase()),
     }
 }
 
@@ -130,116 +159,4 @@ fn read(path: &Path) -> Result<(String, Vec<u8>), CliError> {
     }
     let bytes = std::fs::read(path).map_err(|e| CliError::file("read", path, &e))?;
     Ok((path.display().to_string(), bytes))
-}
-
-fn place(document: &Document) -> String {
-    format!("{}:{}:{}", document.source, document.place.line, document.place.column)
-}
-
-/// Whether a document is of a kind that a simulation needs, with a version or spelling that is not known: better
-/// refused than skipped.
-fn is_close(document: &Document) -> bool {
-    kinds::SIMULATED.iter().any(|kind| kind.eq_ignore_ascii_case(&document.kind))
-}
-
-/// A request to the API server that is being thought through.
-struct Admission<'a> {
-    cluster: &'a Cluster,
-    names: &'a mut Names,
-    namespace: &'a str,
-    now: Time,
-    /// What documents before this one have made of objects.
-    fresh: BTreeMap<ObjectKey, (ObjectId, DocId, i64)>,
-}
-
-impl Admission<'_> {
-    fn admit(&mut self, document: &Document) -> Result<Deed, Refusal> {
-        let kind = kinds::find(&document.kind);
-        let namespaced = kind.is_none_or(|kind| kind.namespaced);
-        let namespace = match (namespaced, document.namespace.as_str()) {
-            (false, _) => "",
-            (true, "") => self.namespace,
-            (true, namespace) => namespace,
-        };
-        let key = (self.names.sym(&document.kind), self.names.sym(namespace), self.names.sym(&document.name));
-        let previous = self.previous(key);
-        let admitted = manifest::admit(document, previous.as_ref().map(|p| &p.2), namespace)?;
-        let warnings = admitted.warnings;
-        let subject = match kind {
-            Some(kind) => format!("{}/{}", kind.qualified(), document.name),
-            None => format!("{}/{}", document.kind, document.name),
-        };
-        if key.0 == sym::POD {
-            let body = self.pod(&admitted.object, key.1, key.2);
-            return Ok(Deed { line: format!("{subject} created"), warnings, body: Some(body) });
-        }
-        let (doc, generation) = self.store(admitted.object);
-        let (word, object) = match previous {
-            Some((object, before, _)) if before == doc => ("unchanged", object),
-            Some((object, ..)) => ("configured", object),
-            None => ("created", self.names.object(self.cluster.next_key(key.0, key.1, key.2))),
-        };
-        self.fresh.insert(self.names.object_key(object), (object, doc, generation));
-        let body = (word != "unchanged").then_some(Body::Applied { object, manifest: doc });
-        Ok(Deed { line: format!("{subject} {word}"), warnings, body })
-    }
-
-    /// The object as it is stored, with its generation as it is now.
-    fn previous(&self, (kind, namespace, name): (Sym, Sym, Sym)) -> Option<(ObjectId, DocId, Value)> {
-        let made = self.fresh.iter().find(|(k, _)| (k.kind, k.namespace, k.name) == (kind, namespace, name));
-        let (object, doc, generation) = match made {
-            Some((_, fresh)) => *fresh,
-            None => {
-                let object = self.cluster.find_object(kind, namespace, name)?;
-                (object.id, object.manifest, object.generation)
-            }
-        };
-        let mut value: Value = serde_json::from_str(self.names.doc_text(doc)).unwrap_or_default();
-        if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.insert("generation".to_owned(), generation.into());
-        }
-        Some((object, doc, value))
-    }
-
-    /// Keeps an admitted object as logs keep it: all of it but its status.
-    fn store(&mut self, mut object: Value) -> (DocId, i64) {
-        if let Some(object) = object.as_object_mut() {
-            object.remove("status");
-        }
-        let generation = object.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(1);
-        (self.names.doc(&object.to_string()), generation)
-    }
-
-    /// A pod without owner.
-    fn pod(&mut self, object: &Value, namespace: Sym, name: Sym) -> Body {
-        let mut metadata = Map::new();
-        for field in ["labels", "annotations"] {
-            if let Some(value) = object.pointer(&format!("/metadata/{field}")) {
-                metadata.insert(field.to_owned(), value.clone());
-            }
-        }
-        let node = object.pointer("/spec/nodeName").and_then(Value::as_str).filter(|name| !name.is_empty());
-        let node = node.map(|name| {
-            let name = self.names.sym(name);
-            self.names.node(name)
-        });
-        let mut spec = object.get("spec").cloned().unwrap_or_default();
-        if let Some(spec) = spec.as_object_mut() {
-            spec.remove("nodeName");
-        }
-        let doc = serde_json::json!({ "metadata": metadata, "spec": spec });
-        let doc = self.names.doc(&doc.to_string());
-        let shape =
-            self.names.shape(PodShape { doc, revision_hash: Sym::EMPTY, template_generation: None });
-        Body::PodCreated {
-            pod: self.cluster.next_pod(),
-            owner: None,
-            node,
-            ordinal: 0,
-            name,
-            namespace,
-            shape,
-            created: self.now.api_seconds(),
-        }
-    }
 }

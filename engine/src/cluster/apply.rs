@@ -222,6 +222,8 @@ impl Cluster {
                 if propagation == Propagation::Background {
                     return self.object_removed(names, object);
                 }
+                // Marking an object as deleted is a new generation (`markAsDeleting`).
+                entry.generation += i64::from(entry.deleting.is_none());
                 Ok(replace(&mut entry.deleting, Some(propagation)))
             }
             Body::ObjectRemoved { object } => {
@@ -279,6 +281,9 @@ impl Cluster {
             }
             return Ok(CHANGED);
         }
+        // Pods and revisions may have been met before their owner.
+        let early = self.objects.remove(&id).filter(|entry| entry.applied == Seq::NONE);
+        let (pods, revisions) = early.map(|entry| (entry.pods, entry.revisions)).unwrap_or_default();
         let object = Object {
             id,
             key,
@@ -292,8 +297,8 @@ impl Cluster {
             spec: parsed.spec,
             applied: seq,
             changed: seq,
-            pods: Vec::new(),
-            revisions: Vec::new(),
+            pods,
+            revisions,
         };
         self.objects.insert(id, object);
         self.current.insert((key.kind, key.namespace, key.name), id);

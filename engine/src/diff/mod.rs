@@ -9,6 +9,7 @@
 //! order in which either side met the names.
 
 mod compare;
+pub mod group;
 mod placements;
 mod run;
 pub mod settled;

@@ -45,6 +45,8 @@ pub struct Side<'a> {
     began: Option<Time>,
     now: Time,
     known_until: Option<Time>,
+    /// Whether events were played back into the log: then a replay made it, and made it to its end.
+    is_run: bool,
 }
 
 impl<'a> Side<'a> {
@@ -65,6 +67,7 @@ impl<'a> Side<'a> {
             began: None,
             now: Time::MIN,
             known_until: None,
+            is_run: false,
         }
     }
 
@@ -78,8 +81,8 @@ impl<'a> Side<'a> {
     }
 
     /// Says until when nothing more is known to happen after the last event: for a run, where its clock
-    /// stopped; [`Time::MAX`] if nothing follows at all. By default a log is known until its last event,
-    /// because a recording may have been cut anywhere.
+    /// stopped; [`Time::MAX`] if nothing follows at all. By default nothing follows after a replay's run, and a
+    /// recording is known until its last event, because it may have been cut anywhere.
     pub fn known_until(mut self, until: Time) -> Side<'a> {
         self.known_until = Some(until);
         self
@@ -112,7 +115,8 @@ impl<'a> Side<'a> {
 
     /// Until when the side is known, once it is folded to its end.
     pub fn end(&self) -> Time {
-        self.known_until.map_or(self.now, |until| until.max(self.now))
+        let by_default = if self.is_run { Time::MAX } else { self.now };
+        self.known_until.unwrap_or(by_default).max(self.now)
     }
 
     /// When the next event happens; `None` at the end of the log.
@@ -140,6 +144,7 @@ impl<'a> Side<'a> {
         applied.map_err(|source| SideError::Apply { seq, source })?;
         (self.next, self.last, self.now) = (self.next + 1, seq, at);
         self.began.get_or_insert(at);
+        self.is_run |= event.origin != Seq::NONE;
         Ok(Some(event))
     }
 

@@ -21,6 +21,9 @@ pub(crate) struct Quantity {
     mantissa: i128,
     scale: i32,
     format: Format,
+    /// Whether Go holds it as a scaled 64-bit integer rather than as a big decimal: where the two overflow
+    /// differs, and warnings show it.
+    narrow: bool,
     /// The text itself, where the API keeps it instead of a canonical form.
     written: Option<Box<str>>,
 }
@@ -38,9 +41,9 @@ fn split(text: &str) -> Option<Parts<'_>> {
         b'+' => (false, &text[1..]),
         _ => (false, text),
     };
-    let rest = rest.trim_start_matches('0');
     let digits = |s: &str| s.bytes().take_while(u8::is_ascii_digit).count();
     let (whole, rest) = rest.split_at(digits(rest));
+    let whole = whole.trim_start_matches('0');
     let (fraction, suffix) = match rest.strip_prefix('.') {
         Some(after) => after.split_at(digits(after)),
         None => ("", rest),
@@ -87,21 +90,28 @@ impl Quantity {
         }
         let parts = split(text).ok_or(FORMAT_WRONG)?;
         let (base, exponent, format) = interpret(parts.suffix).ok_or(SUFFIX_WRONG)?;
-        // Signs and points alone match the pattern's letters but hold no digit.
-        if !text.bytes().any(|b| b.is_ascii_digit()) && parts.whole.is_empty() && parts.fraction.is_empty() {
-            return Err(NUMERIC_WRONG);
-        }
         let shifted = format!("{}{}", if parts.whole.is_empty() { "0" } else { parts.whole }, parts.fraction);
         let digits: i128 = shifted.parse().unwrap_or(i128::MAX / 4);
         let signed = if parts.negative { -digits } else { digits };
-        let mut quantity =
-            Self { mantissa: signed, scale: -(parts.fraction.len() as i32), format, written: None };
+        let mut quantity = Self {
+            mantissa: signed,
+            scale: -(parts.fraction.len() as i32),
+            format,
+            narrow: false,
+            written: None,
+        };
         if base == 10 {
             quantity.scale = quantity.scale.saturating_add(exponent);
         } else {
             quantity.mantissa = quantity.mantissa.saturating_mul(1i128 << exponent);
         }
-        if text == "0" || quantity.keeps_text(&shifted, digits, exponent) {
+        quantity.narrow = quantity.fits_narrow(&shifted, digits, exponent);
+        // A suffix alone is zero, but only as long as it needs no big decimal.
+        let empty = text.trim_start_matches(['+', '-']).strip_suffix(parts.suffix);
+        if !quantity.narrow && matches!(empty, Some("" | ".")) {
+            return Err(NUMERIC_WRONG);
+        }
+        if text == "0" || (quantity.narrow && quantity.keeps_text(&shifted, digits, exponent)) {
             quantity.written = Some(text.into());
         }
         quantity.round_up(-9);
@@ -112,15 +122,18 @@ impl Quantity {
     /// Whether the API keeps the text as written: a value that already looks canonical.
     fn keeps_text(&self, shifted: &str, digits: i128, exponent: i32) -> bool {
         match self.format {
-            Format::BinarySi => {
-                let precise = self.scale == 0 && 15 - shifted.len() as i32 - exponent * 3 / 10 > 0;
-                precise && exponent % 10 == 0 && digits & 7 != 0
-            }
-            _ => {
-                let precise = shifted.len() <= 18 && self.scale >= -9;
-                precise && self.scale % 3 == 0 && !shifted.ends_with("000") && !shifted.starts_with('0')
-            }
+            Format::BinarySi => exponent % 10 == 0 && digits & 7 != 0,
+            _ => self.scale % 3 == 0 && !shifted.ends_with("000") && !shifted.starts_with('0'),
         }
+    }
+
+    /// Whether the digits leave room enough in 64 bits.
+    fn fits_narrow(&self, shifted: &str, digits: i128, exponent: i32) -> bool {
+        let room = match self.format {
+            Format::BinarySi => self.scale == 0 && 15 - shifted.len() as i32 - exponent * 3 / 10 > 0,
+            _ => shifted.len() <= 18 && self.scale >= -9,
+        };
+        room && i64::try_from(digits).is_ok()
     }
 
     /// Binary quantities end at 2^63-1, and print as decimals below one.
@@ -158,14 +171,24 @@ impl Quantity {
         }
     }
 
-    /// The value in thousandths, saturating at 64 bits as Go's `MilliValue` does.
+    /// The value in thousandths, Go's `MilliValue`, overflow included.
     pub fn milli(&self) -> i64 {
-        self.at_scale(-3).clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
+        self.scaled(-3)
     }
 
-    /// The value in whole units, rounded up.
+    /// The value in whole units, rounded up: Go's `Value`, overflow included.
     pub fn value(&self) -> i64 {
-        self.at_scale(0).clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
+        self.scaled(0)
+    }
+
+    /// Beyond 64 bits a narrow quantity reads as 0, a big one as its lowest 64 bits.
+    fn scaled(&self, scale: i32) -> i64 {
+        let value = self.at_scale(scale);
+        match i64::try_from(value) {
+            Ok(value) => value,
+            Err(_) if self.narrow => 0,
+            Err(_) => value as i64,
+        }
     }
 
     /// Whether it is below zero.

@@ -40,7 +40,11 @@ pub(crate) fn number(text: &str) -> Option<Tree> {
     if let Some(value) = integer(&plain) {
         return Some(value);
     }
-    if is_float(&plain) { plain.parse().ok().map(Tree::Float) } else { None }
+    if !is_float(&plain) {
+        return None;
+    }
+    // Out of range is no number to Go, and stays text.
+    plain.parse().ok().filter(|f: &f64| f.is_finite()).map(Tree::Float)
 }
 
 fn integer(text: &str) -> Option<Tree> {

@@ -22,6 +22,13 @@ pub(crate) fn convert(kind: &Kind, object: &mut Value) -> Result<(), String> {
     if kind.name != "DaemonSet" {
         return Ok(());
     }
+    let rolling = object.get_mut("spec").and_then(|s| s.get_mut("updateStrategy")?.get_mut("rollingUpdate"));
+    if let Some(rolling) = rolling.and_then(Value::as_object_mut) {
+        // The internal form has plain numbers here: what is absent becomes 0.
+        for key in ["maxUnavailable", "maxSurge"] {
+            rolling.entry(key).or_insert_with(|| 0.into());
+        }
+    }
     let annotations = object.get_mut("metadata").and_then(|m| m.get_mut("annotations"));
     let Some(found) = annotations.and_then(Value::as_object_mut).and_then(|a| a.remove(TEMPLATE_GENERATION))
     else {
@@ -73,12 +80,20 @@ pub(crate) fn request_names(
     let Some(old) = previous else { return Ok(()) };
     let stored = get::text(get::at(old, "metadata"), "name");
     let given = metadata.get("name").and_then(Value::as_str).unwrap_or("").to_owned();
-    if given.is_empty() {
-        metadata.insert("name".to_owned(), stored.into());
-    } else if given != stored {
-        let text = format!("the name of the object ({given}) does not match the name on the URL ({stored})");
+    let refuse = |text: String| {
         let place = root.locate("metadata.name");
-        return Err(Refusal::bad_request(text.clone(), "metadata.name", &text, Some(place)));
+        Err(Refusal::bad_request(text.clone(), "metadata.name", &text, Some(place)))
+    };
+    if given.is_empty() {
+        return refuse(format!(
+            "the name of the object ({stored} based on URL) was undeterminable: Internal error occurred: name must \
+             be provided"
+        ));
+    }
+    if given != stored {
+        return refuse(format!(
+            "the name of the object ({given}) does not match the name on the URL ({stored})"
+        ));
     }
     Ok(())
 }
@@ -99,7 +114,7 @@ pub(crate) fn check_version(kind: &Kind, object: &Value, previous: Option<&Value
     };
     let uid = get::text(new, "uid");
     let stored = get::text(old, "uid");
-    if !uid.is_empty() && !stored.is_empty() && uid != stored {
+    if !uid.is_empty() && uid != stored {
         return Err(conflict(format!(
             "Precondition failed: UID in precondition: {uid}, UID in object meta: {stored}"
         )));
@@ -209,18 +224,17 @@ fn generate_name(metadata: &mut Map<String, Value>) {
 fn prepare_update(kind: &Kind, object: &mut Value, old: &Value) {
     let old_meta = get::at(old, "metadata");
     if let Some(metadata) = metadata(object) {
-        for key in [
-            "generation",
-            "uid",
-            "creationTimestamp",
-            "deletionTimestamp",
-            "deletionGracePeriodSeconds",
-            "resourceVersion",
-        ] {
+        for key in ["generation", "uid", "creationTimestamp", "resourceVersion"] {
             match old_meta.get(key) {
                 Some(value) => metadata.insert(key.to_owned(), value.clone()),
                 None => metadata.remove(key),
             };
+        }
+        // A deletion, once begun, stays; one that the update invents is left for validation to refuse.
+        for key in ["deletionTimestamp", "deletionGracePeriodSeconds"] {
+            if let Some(value) = old_meta.get(key) {
+                metadata.insert(key.to_owned(), value.clone());
+            }
         }
         metadata.remove("selfLink");
         metadata.remove("managedFields");
@@ -252,6 +266,9 @@ fn prepare_update(kind: &Kind, object: &mut Value, old: &Value) {
 /// The spec (or a part of it) in written form, so that nil and empty are one.
 fn written(kind: &Kind, object: &Value, part: &str) -> Value {
     let mut copy = json!({ "spec": get::at(object, "spec") });
+    if let Some(spec) = copy["spec"].as_object_mut() {
+        spec.remove(INTERNAL);
+    }
     if let Some(schema) = kind.schema() {
         normal::normalise(&mut copy, schema);
     }

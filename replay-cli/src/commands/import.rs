@@ -6,7 +6,6 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use kubetape_engine::event::Event;
 use kubetape_engine::import::{self, ImportError, Imported, Report, Source};
 use kubetape_engine::log::{Draft, Options, SyncPolicy};
 use kubetape_engine::names::Names;
@@ -116,7 +115,6 @@ fn write(log: &mut Draft, names: &Names, imported: &Imported) -> Result<(), CliE
 
 /// The importer's words, in the form of all others: message, place, hint.
 fn failure(error: ImportError) -> CliError {
-    let text = error.to_string();
     let place = match &error {
         ImportError::BadJson { place, column, .. } => Some(format!("{place}:{column}")),
         ImportError::CutOff { place }
@@ -135,12 +133,24 @@ fn failure(error: ImportError) -> CliError {
         ImportError::Empty { name } => Some(name.clone()),
         _ => None,
     };
-    let _ = text;
-    let _: Option<&Event> = None;
-    match place {
-        Some(place) => CliError::new(text).at(place),
-        None => CliError::new(text),
-    }
+    // The library puts place and advice into its sentence, where there is no terminal to lay them out on.
+    let sentence = error.to_string();
+    let source = place.as_deref().map(|place| place.split([':', ',']).next().unwrap_or_default());
+    let said = source.and_then(|source| strip_place(&sentence, source)).unwrap_or(&sentence);
+    let (message, hint) = said.split_once("; ").unwrap_or((said, ""));
+    let failed = CliError::new(message);
+    let failed = match place {
+        Some(place) => failed.at(place),
+        None => failed,
+    };
+    if hint.is_empty() { failed } else { failed.hint(hint) }
+}
+
+/// The sentence after `source:` or `source:line:`.
+fn strip_place<'a>(sentence: &'a str, source: &str) -> Option<&'a str> {
+    let rest = sentence.strip_prefix(source)?.strip_prefix(':')?;
+    let after_line = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    Some(after_line.strip_prefix(':').unwrap_or(after_line).trim_start())
 }
 
 fn tell(args: &Args, imported: &Imported, out: &mut Out) {

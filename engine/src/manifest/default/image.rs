@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(tag("registry:5000/a/b").as_deref(), Some("latest"));
         let digest = format!("a@sha256:{}", "0".repeat(64));
         assert_eq!(tag(&digest).as_deref(), Some(""));
-        assert_eq!(tag("UPPER/case"), None);
+        assert_eq!(tag("a/UPPER"), None);
         assert_eq!(tag("a b"), None);
         assert_eq!(tag("${IMAGE}"), None);
         assert_eq!(tag("a:"), None);

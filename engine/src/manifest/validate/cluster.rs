@@ -2,7 +2,7 @@
 
 use super::affinity::Tolerated;
 use super::errors::{Bad, Errors, Path};
-use super::{container, meta, pod_spec, resources, selector, template, text, tolerations, workloads};
+use super::{container, pod_spec, resources, selector, template, text, tolerations, workloads};
 use crate::manifest::get;
 use crate::manifest::quantity::Quantity;
 use serde_json::Value;

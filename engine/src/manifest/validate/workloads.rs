@@ -139,11 +139,14 @@ pub(super) fn at_most_100_percent(value: &Value, path: &Path<'_>, errors: &mut E
     }
 }
 
-/// The number, percent sign or not; text that is none counts as 0.
+/// The number, percent sign or not; text that holds none counts as 0.
 fn amount(value: &Value) -> i128 {
     match percent(value) {
         Some(percent) => i128::try_from(percent).unwrap_or(i128::MAX),
-        None => i128::from(value.as_i64().unwrap_or(0)),
+        None => match value.as_str() {
+            Some(text) => text.parse().unwrap_or(0),
+            None => i128::from(value.as_i64().unwrap_or(0)),
+        },
     }
 }
 
