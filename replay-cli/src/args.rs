@@ -65,6 +65,8 @@ pub enum Command {
     Node(commands::node::Command),
     Apply(commands::apply::Args),
     Delete(commands::delete::Args),
+    Synth(commands::synth::Args),
+    Bench(commands::bench::Args),
     Completions(commands::completions::Args),
     Man(commands::man::Args),
 }

@@ -81,6 +81,7 @@ pub struct DaemonSetController {
     claims: grouping::Claims,
     fleet: grouping::Fleet,
     observer: Option<Sender<(Key, SyncOutcome)>>,
+    syncs: u64,
 }
 
 /// What the controller has to remember from one act to the next.
@@ -113,6 +114,7 @@ impl DaemonSetController {
             claims: grouping::Claims::default(),
             fleet: grouping::Fleet::default(),
             observer: None,
+            syncs: 0,
         }
     }
 
@@ -157,6 +159,7 @@ impl DaemonSetController {
 
     /// Syncs the DaemonSet of a key, and emits what that decides.
     fn sync(&mut self, key: Key, woken_by: Seq, context: &mut Context<'_>) {
+        self.syncs += 1;
         let out = self.decide(key, woken_by, None, context.cluster, context.names, context.now);
         emit::emit(context, &out, woken_by);
         if out.error.is_some() {
@@ -270,6 +273,10 @@ impl Actor for DaemonSetController {
         let seen = wake::Seen { seq, event, change, cluster, names };
         self.touch(&seen);
         self.wake(&seen);
+    }
+
+    fn syncs(&self) -> u64 {
+        self.syncs
     }
 
     fn due(&self) -> Option<Time> {
