@@ -1,5 +1,8 @@
-//! Those who react to what happens in a cluster: controllers, the scheduler, the kubelets.
+//! The actors: everybody who reacts to what happens in a cluster.
 //!
 //! **Invariant:** actors know the cluster and events, and never one another.
 
 pub mod daemonset;
+pub mod kubelet;
+pub mod lifecycle;
+pub mod scheduler;

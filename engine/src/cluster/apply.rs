@@ -222,10 +222,9 @@ impl Cluster {
                 if propagation == Propagation::Background {
                     return self.object_removed(names, object);
                 }
-                let change = replace(&mut entry.deleting, Some(propagation));
-                // A deletion that waits for finalizers is a change of what is wanted (`rest.BeforeDelete`).
-                entry.generation += i64::from(change.effective);
-                Ok(change)
+                // Marking an object as deleted is a new generation (`markAsDeleting`).
+                entry.generation += i64::from(entry.deleting.is_none());
+                Ok(replace(&mut entry.deleting, Some(propagation)))
             }
             Body::ObjectRemoved { object } => {
                 let entry = self.object_mut(names, object)?;
@@ -275,13 +274,16 @@ impl Cluster {
                 let step = i64::from(before.template != after.template);
                 after.template_generation = after.template_generation.max(before.template_generation + step);
             }
-            (old.spec, old.manifest, old.changed) = (spec, manifest, seq);
+            (old.spec, old.manifest, old.owner, old.changed) = (spec, manifest, parsed.owner, seq);
             if spec_changed {
                 old.generation = (old.generation + 1).max(parsed.generation.unwrap_or(0));
                 old.applied = seq;
             }
             return Ok(CHANGED);
         }
+        // Pods and revisions may have been met before their owner.
+        let early = self.objects.remove(&id).filter(|entry| entry.applied == Seq::NONE);
+        let (pods, revisions) = early.map(|entry| (entry.pods, entry.revisions)).unwrap_or_default();
         let object = Object {
             id,
             key,
@@ -290,12 +292,13 @@ impl Cluster {
             generation: parsed.generation.unwrap_or(1),
             created: parsed.created.unwrap_or(now),
             deleting: None,
+            owner: parsed.owner,
             status: WorkloadStatus::default(),
             spec: parsed.spec,
             applied: seq,
             changed: seq,
-            pods: Vec::new(),
-            revisions: Vec::new(),
+            pods,
+            revisions,
         };
         self.objects.insert(id, object);
         self.current.insert((key.kind, key.namespace, key.name), id);
@@ -455,6 +458,7 @@ impl Cluster {
             generation: 0,
             created: ApiSeconds(0),
             deleting: None,
+            owner: None,
             status: WorkloadStatus::default(),
             spec: ObjectSpec::Opaque,
             applied: Seq::NONE,
@@ -536,9 +540,9 @@ impl Cluster {
             let compiled = shape::compile(names.pod_shape(shape), names)?;
             self.shapes[shape.index()] = Some(Box::new(compiled));
         }
-        // A pod whose spec names its node never meets the scheduler.
-        let names_node = |shape: &shape::Shape| shape.placement.node_name.is_some();
-        let bound = node.filter(|_| self.shapes[shape.index()].as_deref().is_some_and(names_node));
+        // A template that names a node makes pods that no scheduler has to bind.
+        let named = self.shapes[shape.index()].as_deref().and_then(|shape| shape.placement.node_name);
+        let bound = node.is_some_and(|node| named == Some(names.node_sym(node)));
         let pod = Pod {
             owner: None,
             made_by: owner,
@@ -549,7 +553,7 @@ impl Cluster {
             shape,
             created,
             phase: Phase::Pending,
-            bound: bound.is_some(),
+            bound,
             ready: false,
             unschedulable: false,
             relabelled: false,
@@ -573,9 +577,9 @@ impl Cluster {
         self.list_pod(names, id, owner);
         if let Some(node) = node {
             self.ensure_node(names, node);
-        }
-        if let Some(node) = bound {
-            self.list_on_node(names, id, node);
+            if bound {
+                self.list_on_node(names, id, node);
+            }
         }
         Ok(CHANGED)
     }

@@ -130,6 +130,18 @@ impl Cluster {
         self.listed.get(&kind).into_iter().flatten().filter_map(|id| self.object(*id))
     }
 
+    /// Objects that an object controls (a Deployment's ReplicaSets), in no particular order.
+    pub fn dependents(&self, owner: ObjectId) -> impl Iterator<Item = ObjectId> {
+        let key = self.object(owner).map(|object| object.key);
+        self.listed.values().flatten().copied().filter(move |id| {
+            let owned =
+                self.object(*id).filter(|o| o.present).and_then(|o| Some((o.key.namespace, o.owner?)));
+            owned.is_some_and(|(namespace, (kind, name))| {
+                key.is_some_and(|key| (key.kind, key.namespace, key.name) == (kind, namespace, name))
+            })
+        })
+    }
+
     /// DaemonSets that exist, in order of `namespace/name`.
     pub fn daemon_sets(&self) -> impl Iterator<Item = (&Object, &DaemonSet)> {
         self.objects_of_kind(sym::DAEMON_SET).filter_map(|o| o.daemon_set().map(|daemon_set| (o, daemon_set)))

@@ -30,6 +30,8 @@ pub struct Object {
     pub created: ApiSeconds,
     /// While it waits for finalizers: how its dependents are treated.
     pub deleting: Option<Propagation>,
+    /// Kind and name of its controller, as `metadata.ownerReferences` has them.
+    pub owner: Option<(Sym, Sym)>,
     /// The status that a controller last wrote.
     pub status: WorkloadStatus,
     /// What the manifest asks for.
@@ -133,6 +135,8 @@ pub(super) struct Parsed {
     /// `metadata.generation`, where the manifest has it (a recorded object).
     pub generation: Option<i64>,
     pub created: Option<ApiSeconds>,
+    /// Kind and name of the controlling owner.
+    pub owner: Option<(Sym, Sym)>,
 }
 
 /// Reads a manifest of a kind. DaemonSets get template generation 1 unless they carry one.
@@ -156,7 +160,15 @@ pub(super) fn parse(kind: Sym, manifest: DocId, names: &mut Names) -> Result<Par
     let generation = value.pointer("/metadata/generation").and_then(Value::as_i64).filter(|g| *g > 0);
     let created = value.pointer("/metadata/creationTimestamp").and_then(Value::as_str);
     let created = created.and_then(|text| ApiSeconds::parse(text).ok());
-    Ok(Parsed { value, spec, generation, created })
+    let owner = controller(&value, names);
+    Ok(Parsed { value, spec, generation, created, owner })
+}
+
+fn controller(value: &Value, names: &mut Names) -> Option<(Sym, Sym)> {
+    let owners = value.pointer("/metadata/ownerReferences")?.as_array()?;
+    let owner = owners.iter().find(|owner| owner.get("controller").and_then(Value::as_bool) == Some(true))?;
+    let kind = names.sym(owner.get("kind")?.as_str()?);
+    Some((kind, names.sym(owner.get("name")?.as_str()?)))
 }
 
 /// The labels of a pod template; a document that is none has none.

@@ -1,7 +1,7 @@
 //! A cluster with its dictionary, its actors and their clock.
 
 use super::{Actor, Context, Draft};
-use crate::cluster::{ApplyError, Cluster};
+use crate::cluster::{ApplyError, Change, Cluster};
 use crate::event::{Body, Event};
 use crate::names::{Names, Seq};
 use crate::time::Time;
@@ -19,6 +19,8 @@ pub struct World {
     pub actors: Vec<Box<dyn Actor>>,
     /// Events that have happened since they were last taken.
     pub recorded: Vec<Event>,
+    /// What was before each of them.
+    pub changes: Vec<Change>,
     last: Seq,
     drafts: Vec<Draft>,
 }
@@ -31,6 +33,7 @@ impl World {
             cluster: Cluster::new(),
             actors,
             recorded: Vec::new(),
+            changes: Vec::new(),
             last: Seq::NONE,
             drafts: Vec::new(),
         }
@@ -58,6 +61,7 @@ impl World {
             actor.observe(seq, &event, &change, &self.cluster, &self.names);
         }
         self.recorded.push(event);
+        self.changes.push(change);
         Ok(seq)
     }
 

@@ -1,0 +1,15 @@
+//! The controllers that keep nodes, pods and objects in order: taints from conditions, pods of nodes that are
+//! gone, dependents of objects that are gone.
+
+mod node_health;
+mod node_taints;
+mod owner_gc;
+mod pod_gc;
+mod taint_eviction;
+mod zones;
+
+pub use node_health::NodeHealth;
+pub use node_taints::NodeTaints;
+pub use owner_gc::OwnerGc;
+pub use pod_gc::PodGc;
+pub use taint_eviction::TaintEviction;

@@ -1,0 +1,117 @@
+//! How fast nodes of a zone may be marked for eviction, after `handleDisruption` and `RateLimitedTimedQueue`.
+
+use std::collections::BTreeMap;
+
+use crate::cluster::Cluster;
+use crate::names::{Names, NodeId, Seq, Sym, sym};
+use crate::selector::Labels;
+use crate::time::{Micros, Time};
+
+/// Nodes that wait for their NoExecute taint, zone by zone.
+#[derive(Debug, Default)]
+pub(super) struct Zones {
+    zones: BTreeMap<(Sym, Sym), Zone>,
+}
+
+#[derive(Debug, Default)]
+struct Zone {
+    /// Nodes, why, and from when they may be marked.
+    waiting: Vec<(NodeId, Seq, Time)>,
+    /// When the next node may be marked.
+    open_at: Time,
+}
+
+/// Time between two looks at all nodes (`--node-monitor-period`).
+const MONITOR: Micros = Micros::seconds(5);
+/// 0.1 nodes a second.
+const USUAL: Micros = Micros::seconds(10);
+/// 0.01 nodes a second, in a large zone that is partly disrupted.
+const SECONDARY: Micros = Micros::seconds(100);
+/// Zones of more nodes than this are large.
+const LARGE: usize = 50;
+
+/// How a zone does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Disruption {
+    None,
+    Partial,
+    Full,
+}
+
+impl Zones {
+    /// Puts a node in its zone's queue, unless it is there. Upstream does so when it next looks at all nodes.
+    pub fn add(&mut self, cluster: &Cluster, names: &mut Names, node: NodeId, cause: Seq, now: Time) {
+        let zone = self.zones.entry(zone_of(cluster, names, node)).or_default();
+        if !zone.waiting.iter().any(|(waiting, ..)| *waiting == node) {
+            let look = Time((now.0.div_euclid(MONITOR.0) + 1) * MONITOR.0);
+            zone.waiting.push((node, cause, look));
+        }
+    }
+
+    /// Takes a node out of whichever queue it is in.
+    pub fn remove(&mut self, node: NodeId) {
+        for zone in self.zones.values_mut() {
+            zone.waiting.retain(|(waiting, ..)| *waiting != node);
+        }
+    }
+
+    /// When the next node may be marked; a zone that is held back is looked at when something changes.
+    pub fn due(&self) -> Option<Time> {
+        let first = |zone: &Zone| Some(zone.waiting.first()?.2.max(zone.open_at));
+        self.zones.values().filter_map(first).min()
+    }
+
+    /// The nodes that may be marked now, each with the event that put it here. Says also whether all zones are
+    /// disrupted in full, when nobody is to be evicted at all.
+    pub fn take(&mut self, cluster: &Cluster, names: &mut Names, now: Time) -> (Vec<(NodeId, Seq)>, bool) {
+        let states = states(cluster, names);
+        let all_full = !states.is_empty() && states.values().all(|(state, _)| *state == Disruption::Full);
+        let mut taken = Vec::new();
+        for (key, zone) in &mut self.zones {
+            let (state, size) = states.get(key).copied().unwrap_or((Disruption::None, 0));
+            let pause = match state {
+                _ if all_full => None,
+                Disruption::None | Disruption::Full => Some(USUAL),
+                Disruption::Partial if size > LARGE => Some(SECONDARY),
+                Disruption::Partial => None,
+            };
+            while zone.open_at <= now && zone.waiting.first().is_some_and(|(_, _, look)| *look <= now) {
+                // A zone that may not evict now is looked at again after the usual pause.
+                zone.open_at = now + pause.unwrap_or(USUAL);
+                if pause.is_some() {
+                    let (node, cause, _) = zone.waiting.remove(0);
+                    taken.push((node, cause));
+                }
+            }
+        }
+        (taken, all_full)
+    }
+}
+
+fn zone_of(cluster: &Cluster, names: &mut Names, node: NodeId) -> (Sym, Sym) {
+    let region = names.sym("topology.kubernetes.io/region");
+    let Some(node) = cluster.node(node) else { return (Sym::EMPTY, Sym::EMPTY) };
+    let label = |key| node.labels.value(key).unwrap_or(Sym::EMPTY);
+    (label(region), label(sym::NODE_LABEL_ZONE))
+}
+
+/// Every zone's state and size, after `ComputeZoneState`.
+fn states(cluster: &Cluster, names: &mut Names) -> BTreeMap<(Sym, Sym), (Disruption, usize)> {
+    let excluded = names.sym("node.kubernetes.io/exclude-disruption");
+    let mut counts: BTreeMap<(Sym, Sym), (usize, usize)> = BTreeMap::new();
+    for &id in cluster.nodes() {
+        if cluster.node(id).is_some_and(|node| node.labels.value(excluded).is_some()) {
+            continue;
+        }
+        let (ready, unready) = counts.entry(zone_of(cluster, names, id)).or_default();
+        // A node that has reported nothing is not counted as lost.
+        let lost = cluster.node(id).is_some_and(|n| !n.conditions.is_empty()) && !cluster.node_ready(id);
+        *(if lost { unready } else { ready }) += 1;
+    }
+    let state = |(ready, unready): (usize, usize)| match (ready, unready) {
+        (0, 1..) => Disruption::Full,
+        (ready, unready) if unready > 2 && unready * 100 >= (ready + unready) * 55 => Disruption::Partial,
+        _ => Disruption::None,
+    };
+    counts.into_iter().map(|(zone, count)| (zone, (state(count), count.0 + count.1))).collect()
+}

@@ -1,0 +1,234 @@
+//! kube-scheduler: binds pods to nodes that pass its filters.
+//!
+//! A daemon pod can only go to its own node, so for it scheduling is the question whether that node will have
+//! it. Other pods go to the feasible node with the most room, the first by name among equals; upstream draws
+//! lots there.
+
+mod filter;
+mod usage;
+
+use std::collections::{BTreeSet, VecDeque};
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use crate::cluster::{Change, Cluster, Shape};
+use crate::event::{Body, Event, Track};
+use crate::names::{Names, NodeId, PodId, Seq};
+use crate::sim::{Actor, Context};
+use crate::time::{Micros, Time};
+
+use filter::Rejection;
+use usage::Usage;
+
+/// How the scheduler is to behave.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Time from a pod's creation to its binding.
+    pub bind_us: Micros,
+}
+
+/// The scheduler.
+#[derive(Debug, Default)]
+pub struct Scheduler {
+    settings: Settings,
+    /// Pods that have not been tried since they came, in order of arrival.
+    fresh: VecDeque<(Time, PodId, Seq)>,
+    /// Pods that no node would have: tried again when something changes.
+    waiting: BTreeSet<PodId>,
+    /// The waiting pods that can only go to one node.
+    waiting_for: FxHashMap<NodeId, Vec<PodId>>,
+    /// Waiting pods that a change gives another chance, with the event that does.
+    retry: BTreeSet<(PodId, Seq)>,
+    usage: Usage,
+    now: Time,
+}
+
+impl Scheduler {
+    /// A scheduler with settings.
+    pub fn new(settings: Settings) -> Self {
+        Scheduler { settings, ..Scheduler::default() }
+    }
+
+    fn retry_for_node(&mut self, node: NodeId, seq: Seq, cluster: &Cluster) {
+        for pod in self.waiting_for.get(&node).into_iter().flatten() {
+            self.retry.insert((*pod, seq));
+        }
+        let anywhere = self.waiting.iter().filter(|pod| cluster.pod(**pod).is_some_and(|p| p.node.is_none()));
+        self.retry.extend(anywhere.map(|pod| (*pod, seq)));
+    }
+
+    fn wait(&mut self, pod: PodId, node: Option<NodeId>) {
+        if self.waiting.insert(pod)
+            && let Some(node) = node
+        {
+            self.waiting_for.entry(node).or_default().push(pod);
+        }
+    }
+
+    fn stop_waiting(&mut self, pod: PodId, cluster: &Cluster) {
+        if self.waiting.remove(&pod)
+            && let Some(node) = cluster.pod(pod).and_then(|p| p.node)
+            && let Some(list) = self.waiting_for.get_mut(&node)
+        {
+            list.retain(|other| *other != pod);
+        }
+    }
+
+    /// Pods to try now: new ones whose time has come and waiting ones with another chance, by priority, then
+    /// by the event that created them.
+    fn take_due(&mut self, context: &Context<'_>) -> Vec<(PodId, Seq)> {
+        let mut due: Vec<(PodId, Seq)> = std::mem::take(&mut self.retry).into_iter().collect();
+        while let Some(&(at, pod, cause)) = self.fresh.front()
+            && at <= context.now
+        {
+            self.fresh.pop_front();
+            due.push((pod, cause));
+        }
+        let cluster = context.cluster;
+        due.retain(|(id, _)| {
+            cluster
+                .pod(*id)
+                .is_some_and(|pod| !pod.gone && !pod.bound && !pod.terminating() && !pod.terminal())
+        });
+        let names = &*context.names;
+        due.sort_by_cached_key(|(id, cause)| {
+            let pod = cluster.pod(*id);
+            let shape = pod.and_then(|pod| cluster.shape(pod.shape));
+            let priority = shape.map_or(0, |shape| cluster.priority(shape, names).0);
+            (-i64::from(priority), pod.map(|pod| pod.made), *id, *cause)
+        });
+        // A pod that several events gave a chance is tried once, for the last of them.
+        due.reverse();
+        due.dedup_by_key(|(id, _)| *id);
+        due.reverse();
+        due
+    }
+
+    fn try_pod(&mut self, context: &mut Context<'_>, id: PodId, cause: Seq) {
+        let cluster = context.cluster;
+        let Some(pod) = cluster.pod(id) else { return };
+        let Some(shape) = cluster.shape(pod.shape) else { return };
+        if context.names.text(shape.scheduler) != "default-scheduler" {
+            return;
+        }
+        let chosen = match pod.node {
+            Some(node) => self.one_node(context, shape, node),
+            None => self.best_node(context, shape),
+        };
+        match chosen {
+            Ok(node) => {
+                self.stop_waiting(id, cluster);
+                // Later pods of the same call must see the room taken.
+                self.usage.add(id, node, shape);
+                context.emit(Track::Scheduler, cause, Body::PodBound { pod: id, node });
+            }
+            Err(message) => {
+                let first = !pod.unschedulable;
+                self.wait(id, pod.node);
+                if first {
+                    let message = context.names.sym(&message);
+                    context.emit(Track::Scheduler, cause, Body::PodUnschedulable { pod: id, message });
+                }
+            }
+        }
+    }
+
+    fn one_node(&self, context: &Context<'_>, shape: &Shape, node: NodeId) -> Result<NodeId, String> {
+        let rejections = match context.cluster.present_node(node) {
+            None => Vec::new(),
+            Some(_) => match filter::check(context.cluster, context.names, &self.usage, shape, node) {
+                Ok(()) => return Ok(node),
+                Err(rejections) => rejections,
+            },
+        };
+        let others = context.cluster.nodes().len() - usize::from(!rejections.is_empty());
+        Err(filter::message(context.cluster.nodes().len(), &[(1, rejections)], others))
+    }
+
+    fn best_node(&self, context: &Context<'_>, shape: &Shape) -> Result<NodeId, String> {
+        let cluster = context.cluster;
+        let mut best: Option<(i64, NodeId)> = None;
+        let mut rejected: Vec<(usize, Vec<Rejection>)> = Vec::new();
+        for &node in cluster.nodes() {
+            match filter::check(cluster, context.names, &self.usage, shape, node) {
+                Ok(()) => {
+                    let score = self.usage.room_score(cluster, context.names, shape, node);
+                    if best.is_none_or(|(highest, _)| score > highest) {
+                        best = Some((score, node));
+                    }
+                }
+                Err(reasons) => match rejected.iter_mut().find(|(_, known)| *known == reasons) {
+                    Some((count, _)) => *count += 1,
+                    None => rejected.push((1, reasons)),
+                },
+            }
+        }
+        best.map(|(_, node)| node).ok_or_else(|| filter::message(cluster.nodes().len(), &rejected, 0))
+    }
+}
+
+impl Actor for Scheduler {
+    fn name(&self) -> &'static str {
+        "scheduler"
+    }
+
+    fn observe(&mut self, seq: Seq, event: &Event, change: &Change, cluster: &Cluster, _names: &Names) {
+        self.now = event.at;
+        match event.body {
+            Body::PodCreated { pod, .. } => {
+                self.usage.forget(pod);
+                let unbound = cluster.pod(pod).is_some_and(|p| !p.bound);
+                if unbound {
+                    self.fresh.push_back((event.at + self.settings.bind_us, pod, seq));
+                } else {
+                    self.usage.observe(cluster, pod);
+                }
+            }
+            Body::PodBound { pod, .. } => {
+                self.stop_waiting(pod, cluster);
+                self.usage.observe(cluster, pod);
+            }
+            Body::PodPhaseSet { pod, .. } => {
+                if let Some(node) = self.usage.observe(cluster, pod) {
+                    self.retry_for_node(node, seq, cluster);
+                }
+            }
+            Body::PodGone { pod } => {
+                self.stop_waiting(pod, cluster);
+                self.retry.retain(|(other, _)| *other != pod);
+                if let Some(node) = self.usage.forget(pod) {
+                    self.retry_for_node(node, seq, cluster);
+                }
+            }
+            Body::NodeJoined { node, .. }
+            | Body::NodeLabelSet { node, .. }
+            | Body::NodeLabelRemoved { node, .. }
+            | Body::NodeTaintAdded { node, .. }
+            | Body::NodeTaintRemoved { node, .. }
+            | Body::NodeUncordoned { node }
+            | Body::NodeCapacitySet { node, .. }
+                if change.effective =>
+            {
+                self.retry_for_node(node, seq, cluster);
+            }
+            _ => {}
+        }
+    }
+
+    fn due(&self) -> Option<Time> {
+        let fresh = self.fresh.front().map(|(at, _, _)| *at);
+        let retry = (!self.retry.is_empty()).then_some(self.now);
+        [fresh, retry].into_iter().flatten().min()
+    }
+
+    fn act(&mut self, context: &mut Context<'_>) {
+        for (pod, cause) in self.take_due(context) {
+            self.try_pod(context, pod, cause);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! One side of a comparison: a log's events, folded as far as they are needed.
+//!
+//! Events stream through; what stays in memory is the state, not the history.
+
+use std::error::Error;
+
+use crate::cluster::{ApplyError, Cluster};
+use crate::event::Event;
+use crate::names::{Names, Seq};
+use crate::time::Time;
+
+/// What a source of events fails with.
+pub type SourceError = Box<dyn Error + Send + Sync>;
+
+type Source<'a> = Box<dyn FnMut(&mut Names, &mut Vec<Event>) -> Result<(), SourceError> + Send + 'a>;
+
+/// A log that cannot be folded.
+#[derive(Debug, thiserror::Error)]
+pub enum SideError {
+    /// The log cannot be read; the source says where and why.
+    #[error("{0}")]
+    Read(SourceError),
+    /// An event does not fit what the events before it made: the log was not written by folding.
+    #[error("event {seq} does not fit the state before it: {source}")]
+    Apply {
+        /// The event's number.
+        seq: Seq,
+        /// What does not fit.
+        source: ApplyError,
+    },
+}
+
+/// A log's state at a moment that only moves forward.
+///
+/// **Invariant:** time does not go back. An event with a time before its predecessor's happens when the
+/// predecessor does, so that "the state at a moment" is always a prefix of the log.
+pub struct Side<'a> {
+    names: Names,
+    cluster: Cluster,
+    source: Source<'a>,
+    batch: Vec<Event>,
+    /// Position of the next event in the batch.
+    next: usize,
+    last: Seq,
+    began: Option<Time>,
+    now: Time,
+    known_until: Option<Time>,
+    /// Whether events were played back into the log: then a replay made it, and made it to its end.
+    is_run: bool,
+}
+
+impl<'a> Side<'a> {
+    /// A side whose events come in batches. `fill` adds the next batch to the vector, which is empty when it
+    /// is called, and interns names on the way; leaving the vector empty means that the log ends there.
+    pub fn from_batches<E, F>(names: Names, mut fill: F) -> Side<'a>
+    where
+        E: Into<SourceError>,
+        F: FnMut(&mut Names, &mut Vec<Event>) -> Result<(), E> + Send + 'a,
+    {
+        Side {
+            names,
+            cluster: Cluster::new(),
+            source: Box::new(move |names, batch| fill(names, batch).map_err(Into::into)),
+            batch: Vec::new(),
+            next: 0,
+            last: Seq::NONE,
+            began: None,
+            now: Time::MIN,
+            known_until: None,
+            is_run: false,
+        }
+    }
+
+    /// A side whose events are in memory.
+    pub fn from_events(names: Names, events: &'a [Event]) -> Side<'a> {
+        let mut chunks = events.chunks(4096);
+        Side::from_batches::<SourceError, _>(names, move |_, batch| {
+            batch.extend_from_slice(chunks.next().unwrap_or_default());
+            Ok(())
+        })
+    }
+
+    /// Says until when nothing more is known to happen after the last event: for a run, where its clock
+    /// stopped; [`Time::MAX`] if nothing follows at all. By default nothing follows after a replay's run, and a
+    /// recording is known until its last event, because it may have been cut anywhere.
+    pub fn known_until(mut self, until: Time) -> Side<'a> {
+        self.known_until = Some(until);
+        self
+    }
+
+    /// The dictionary.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// The state.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// The number of the last event that was folded in.
+    pub fn last(&self) -> Seq {
+        self.last
+    }
+
+    /// The time of the last event that was folded in; [`Time::MIN`] before the first.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// The time of the first event; `None` before it.
+    pub fn began(&self) -> Option<Time> {
+        self.began
+    }
+
+    /// Until when the side is known, once it is folded to its end.
+    pub fn end(&self) -> Time {
+        let by_default = if self.is_run { Time::MAX } else { self.now };
+        self.known_until.unwrap_or(by_default).max(self.now)
+    }
+
+    /// When the next event happens; `None` at the end of the log.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn peek(&mut self) -> Result<Option<Time>, SideError> {
+        if self.next == self.batch.len() {
+            self.batch.clear();
+            self.next = 0;
+            (self.source)(&mut self.names, &mut self.batch).map_err(SideError::Read)?;
+        }
+        Ok(self.batch.get(self.next).map(|event| event.at.max(self.now)))
+    }
+
+    /// Folds the next event in and gives it; `None` at the end of the log.
+    ///
+    /// # Errors
+    /// The log cannot be read, or the event does not fit.
+    pub fn step(&mut self) -> Result<Option<Event>, SideError> {
+        let Some(at) = self.peek()? else { return Ok(None) };
+        let event = Event { at, ..self.batch[self.next] };
+        let seq = self.last.next();
+        let applied = self.cluster.apply(&mut self.names, seq, &event);
+        applied.map_err(|source| SideError::Apply { seq, source })?;
+        (self.next, self.last, self.now) = (self.next + 1, seq, at);
+        self.began.get_or_insert(at);
+        self.is_run |= event.origin != Seq::NONE;
+        Ok(Some(event))
+    }
+
+    /// Folds in all events up to and at a moment, handing each to an observer after it was applied.
+    ///
+    /// # Errors
+    /// The log cannot be read, or an event does not fit.
+    pub fn advance_with(
+        &mut self,
+        until: Time,
+        mut observe: impl FnMut(&Cluster, &Names, Seq, &Event),
+    ) -> Result<(), SideError> {
+        while self.peek()?.is_some_and(|at| at <= until) {
+            if let Some(event) = self.step()? {
+                observe(&self.cluster, &self.names, self.last, &event);
+            }
+        }
+        Ok(())
+    }
+
+    /// Folds in all events up to and at a moment; [`Time::MAX`] goes to the end.
+    ///
+    /// # Errors
+    /// The log cannot be read, or an event does not fit.
+    pub fn advance_to(&mut self, until: Time) -> Result<(), SideError> {
+        self.advance_with(until, |_, _, _, _| {})
+    }
+}

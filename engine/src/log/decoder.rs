@@ -1,0 +1,158 @@
+//! The content of a frame becomes events again.
+
+use rkyv::rend::u32_le;
+
+use super::codec::{self, In};
+use super::decode_names::{LogNames, Wrong};
+use super::digest::RunHasher;
+use super::encoder::{BY, EVENT_FLAGS, FILLER, ORIGIN, ORIGIN_WIDE};
+use super::error::LogError;
+use super::frame::FrameHeader;
+use super::payload::{self, ArchivedHead, ArchivedPayload};
+use crate::event::{Event, Flags, Track};
+use crate::names::{Names, Seq};
+use crate::time::Time;
+
+/// Decodes batches one after the other, from the log's first.
+#[derive(Default)]
+pub(super) struct Decoder {
+    pub names: LogNames,
+    /// Folds in the events, when the digest is wanted.
+    pub hasher: Option<RunHasher>,
+}
+
+/// An event that does not read.
+enum Unreadable {
+    Kind(u8),
+    Wrong(Wrong),
+}
+
+impl From<Wrong> for Unreadable {
+    fn from(wrong: Wrong) -> Unreadable {
+        Unreadable::Wrong(wrong)
+    }
+}
+
+impl Decoder {
+    /// Takes in the names of a batch and adds its events to `out`. `offset` is for errors, after which the decoder
+    /// is not fit for use.
+    pub fn decode(
+        &mut self,
+        frame: &FrameHeader,
+        offset: u64,
+        payload: &[u8],
+        names: &mut Names,
+        out: &mut Vec<Event>,
+    ) -> Result<(), LogError> {
+        let bad = |seq: Seq, what: Wrong| LogError::BadRecord { offset, seq, what };
+        let first = frame.first;
+        let batch = payload::access(payload).map_err(|e| bad(first, format!("its archive is wrong: {e}")))?;
+        match batch.deltas.as_slice() {
+            [] => {}
+            [delta] => {
+                self.names.learn(delta, names, &mut self.hasher).map_err(|what| bad(first, what))?;
+            }
+            _ => return Err(bad(first, "it has several lists of names".to_owned())),
+        }
+        out.reserve(frame.events as usize);
+        let mut seq = Seq(first.0 - 1);
+        self.events(batch, frame, &mut seq, out).map_err(|unreadable| match unreadable {
+            Unreadable::Kind(code) => LogError::UnknownKind { seq, code },
+            Unreadable::Wrong(what) => bad(seq, what),
+        })
+    }
+
+    fn events(
+        &mut self,
+        batch: &ArchivedPayload,
+        frame: &FrameHeader,
+        seq: &mut Seq,
+        out: &mut Vec<Event>,
+    ) -> Result<(), Unreadable> {
+        let mut words: &[u32_le] = &batch.words;
+        let mut at = frame.first_time;
+        let (mut dt_high, mut back_high) = (0, 0);
+        for head in batch.heads.iter() {
+            if head.kind == FILLER {
+                dt_high = u64::from(head.dt_us.to_native()) << 32;
+                back_high = u64::from(head.cause_back.to_native()) << 32;
+                continue;
+            }
+            *seq = seq.next();
+            let dt = dt_high | u64::from(head.dt_us.to_native());
+            let back = back_high | u64::from(head.cause_back.to_native());
+            (dt_high, back_high) = (0, 0);
+            at = Time(at.0.wrapping_add(dt as i64));
+            let (mine, rest) = words
+                .split_at_checked(usize::from(head.words))
+                .ok_or_else(|| "its words are cut off".to_owned())?;
+            words = rest;
+            out.push(self.event(head, at, *seq, back, mine)?);
+            if let Some(hasher) = &mut self.hasher {
+                let meta = [head.kind, head.track, head.flags, head.words];
+                hasher.event(at.0, back, meta, mine.iter().map(|word| word.to_native()));
+            }
+        }
+        if !words.is_empty() {
+            return Err("words follow its last event".to_owned().into());
+        }
+        if at != frame.last_time || seq.0 + 1 != frame.first.0 + u64::from(frame.events) {
+            return Err("the frame's header says something else".to_owned().into());
+        }
+        Ok(())
+    }
+
+    fn event(
+        &self,
+        head: &ArchivedHead,
+        at: Time,
+        seq: Seq,
+        back: u64,
+        words: &[u32_le],
+    ) -> Result<Event, Unreadable> {
+        let (fields, by, origin) = split(words, head.flags)?;
+        let cause = match back {
+            0 => Seq::NONE,
+            _ if back >= seq.0 => return Err(format!("its cause is {back} events before it").into()),
+            _ => Seq(seq.0 - back),
+        };
+        let mut input = In { words: fields, names: &self.names, at };
+        let body = codec::decode(head.kind, &mut input).ok_or(Unreadable::Kind(head.kind))??;
+        if !input.words.is_empty() {
+            let (more, kind) = (input.words.len(), body.kind());
+            return Err(format!("{kind} has {more} words that this kubetape does not know").into());
+        }
+        let track =
+            Track::from_number(head.track).ok_or_else(|| format!("track {} is unknown", head.track))?;
+        Ok(Event {
+            at,
+            cause,
+            origin,
+            by: self.names.sym(by)?,
+            track,
+            flags: Flags(head.flags & EVENT_FLAGS),
+            body,
+        })
+    }
+}
+
+/// Parts an event's words into its fields, `by` and `origin`.
+fn split(words: &[u32_le], flags: u8) -> Result<(&[u32_le], u32, Seq), Wrong> {
+    let cut_off = || "its optional words are cut off".to_owned();
+    let (words, origin) = match flags & (ORIGIN | ORIGIN_WIDE) {
+        0 => (words, Seq::NONE),
+        ORIGIN => {
+            let [rest @ .., origin] = words else { return Err(cut_off()) };
+            (rest, Seq(u64::from(origin.to_native())))
+        }
+        _ => {
+            let [rest @ .., low, high] = words else { return Err(cut_off()) };
+            (rest, Seq(u64::from(low.to_native()) | (u64::from(high.to_native()) << 32)))
+        }
+    };
+    match (flags & BY, words) {
+        (0, fields) => Ok((fields, 0, origin)),
+        (_, [fields @ .., by]) => Ok((fields, by.to_native(), origin)),
+        _ => Err(cut_off()),
+    }
+}

@@ -1,0 +1,101 @@
+//! The identity of a run: one number that stands for all its events, however they were cut into batches.
+
+use std::fmt;
+use std::str::FromStr;
+
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+
+use super::dictionary::{TABLES, Table};
+
+/// A 128-bit XXH3 digest. Shown as 32 hexadecimal digits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(pub u128);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        u128::from_str_radix(text, 16).map(Digest)
+    }
+}
+
+impl Digest {
+    /// The digest of some bytes.
+    pub fn of(bytes: &[u8]) -> Digest {
+        Digest(xxh3_128(bytes))
+    }
+}
+
+/// Folds events and dictionary entries into a run's digest.
+///
+/// The dictionary's tables have streams of their own beside that of the events, because a frame holds the new
+/// names of all its events before the events: in one stream the digest would tell where batches end.
+#[derive(Clone)]
+pub(super) struct RunHasher {
+    events: Xxh3,
+    tables: [Xxh3; TABLES],
+    /// What is not folded in yet; hashing many events at once is several times faster.
+    pending: Vec<u8>,
+}
+
+/// Fold in at this many bytes.
+const PENDING_MAX: usize = 64 << 10;
+
+impl Default for RunHasher {
+    fn default() -> Self {
+        RunHasher {
+            events: Xxh3::new(),
+            tables: std::array::from_fn(|_| Xxh3::new()),
+            pending: Vec::with_capacity(PENDING_MAX + 4096),
+        }
+    }
+}
+
+impl RunHasher {
+    /// Adds an event in its canonical form: time, cause distance, the four bytes of the head's second half, words.
+    pub fn event(&mut self, at: i64, cause_back: u64, meta: [u8; 4], words: impl Iterator<Item = u32>) {
+        let mut fixed = [0; 20];
+        fixed[..8].copy_from_slice(&at.to_le_bytes());
+        fixed[8..16].copy_from_slice(&cause_back.to_le_bytes());
+        fixed[16..].copy_from_slice(&meta);
+        self.pending.extend_from_slice(&fixed);
+        for word in words {
+            self.pending.extend_from_slice(&word.to_le_bytes());
+        }
+        if self.pending.len() >= PENDING_MAX {
+            self.events.update(&self.pending);
+            self.pending.clear();
+        }
+    }
+
+    /// Adds an entry of words to a table.
+    pub fn entry(&mut self, table: Table, words: impl Iterator<Item = u32>) {
+        for word in words {
+            self.tables[table as usize].update(&word.to_le_bytes());
+        }
+    }
+
+    /// Adds a text to a table.
+    pub fn text(&mut self, table: Table, text: &str) {
+        self.tables[table as usize].update(&(text.len() as u64).to_le_bytes());
+        self.tables[table as usize].update(text.as_bytes());
+    }
+
+    /// The digest of everything so far.
+    pub fn digest(&self) -> Digest {
+        let mut events = self.events.clone();
+        events.update(&self.pending);
+        let mut all = Vec::with_capacity(16 * (1 + TABLES));
+        all.extend_from_slice(&events.digest128().to_le_bytes());
+        for table in &self.tables {
+            all.extend_from_slice(&table.digest128().to_le_bytes());
+        }
+        Digest::of(&all)
+    }
+}

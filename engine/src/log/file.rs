@@ -1,0 +1,231 @@
+//! Logs in files: one writer at a time, and output that appears under its name only when it is whole.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::ops::{Deref, DerefMut};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::digest::Digest;
+use super::error::LogError;
+use super::storage::Storage;
+use super::writer::{Options, Writer};
+
+/// A log's file.
+#[derive(Debug)]
+pub struct FileStorage {
+    file: File,
+    path: PathBuf,
+    name: String,
+    /// Whether this is the one that writes.
+    locked: bool,
+}
+
+impl FileStorage {
+    /// Creates a file, and locks it for writing.
+    ///
+    /// # Errors
+    /// [`LogError::Exists`], [`LogError::Io`].
+    pub fn create(path: &Path) -> Result<FileStorage, LogError> {
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(path);
+        let file = file.map_err(|source| match source.kind() {
+            io::ErrorKind::AlreadyExists => LogError::Exists { path: path.to_owned() },
+            _ => failed("create", path)(source),
+        })?;
+        FileStorage::locked(file, path)
+    }
+
+    /// Opens a file, and locks it for writing.
+    ///
+    /// # Errors
+    /// [`LogError::Locked`] when another writer holds it, [`LogError::Io`].
+    pub fn open_to_write(path: &Path) -> Result<FileStorage, LogError> {
+        let file = OpenOptions::new().read(true).write(true).open(path).map_err(failed("open", path))?;
+        FileStorage::locked(file, path)
+    }
+
+    /// Opens a file to read, also while it is being written.
+    ///
+    /// # Errors
+    /// [`LogError::Io`].
+    pub fn open_to_read(path: &Path) -> Result<FileStorage, LogError> {
+        let file = File::open(path).map_err(failed("open", path))?;
+        let about = file.metadata().map_err(failed("open", path))?;
+        if about.is_dir() {
+            return Err(failed("open", path)(io::ErrorKind::IsADirectory.into()));
+        }
+        Ok(FileStorage::unlocked(file, path))
+    }
+
+    fn unlocked(file: File, path: &Path) -> FileStorage {
+        FileStorage { file, path: path.to_owned(), name: path.display().to_string(), locked: false }
+    }
+
+    fn locked(file: File, path: &Path) -> Result<FileStorage, LogError> {
+        // A reader that asks whether a writer is there holds the lock for a moment.
+        for _ in 0..20 {
+            match file.try_lock() {
+                Ok(()) => return Ok(FileStorage { locked: true, ..FileStorage::unlocked(file, path) }),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
+                Err(TryLockError::Error(source)) => return Err(failed("lock", path)(source)),
+            }
+        }
+        Err(LogError::Locked { file: path.display().to_string() })
+    }
+}
+
+impl Storage for FileStorage {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.file.read_at(buffer, offset)
+    }
+
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write_at(bytes, offset)
+    }
+
+    fn truncate(&mut self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn sync_name(&mut self) -> io::Result<()> {
+        self.file.sync_all()?;
+        sync_directory(&self.path)
+    }
+
+    fn has_writer(&self) -> bool {
+        // Asking for a shared lock where the exclusive one is held would give that up.
+        if self.locked {
+            return false;
+        }
+        match self.file.try_lock_shared() {
+            Ok(()) => {
+                // Closing the file would free it too; a failure here only makes a writer wait for that.
+                let _ = self.file.unlock();
+                false
+            }
+            Err(TryLockError::WouldBlock) => true,
+            Err(TryLockError::Error(_)) => false,
+        }
+    }
+}
+
+/// An output in the making. It is written beside its place, takes its name when it is finished, and is removed when
+/// it is dropped before.
+pub struct Draft {
+    /// None once it is closed.
+    writer: Option<Writer>,
+    draft: PathBuf,
+    path: PathBuf,
+    force: bool,
+    done: bool,
+}
+
+impl Draft {
+    /// Begins an output. With `force` it will replace what is there.
+    ///
+    /// # Errors
+    /// [`LogError::Exists`] without `force`, [`LogError::Io`].
+    pub fn create(path: &Path, force: bool, options: &Options) -> Result<Draft, LogError> {
+        if !force && path.symlink_metadata().is_ok() {
+            return Err(LogError::Exists { path: path.to_owned() });
+        }
+        let file_name =
+            path.file_name().ok_or_else(|| failed("create", path)(io::ErrorKind::InvalidInput.into()))?;
+        let mut attempt = 0;
+        loop {
+            let mut name = std::ffi::OsString::from(".");
+            name.push(file_name);
+            name.push(format!(".{}-{attempt}.draft", std::process::id()));
+            let draft = path.with_file_name(name);
+            match Writer::create(&draft, options) {
+                Ok(writer) => {
+                    let path = path.to_owned();
+                    return Ok(Draft { writer: Some(writer), draft, path, force, done: false });
+                }
+                Err(LogError::Exists { .. }) if attempt < 1000 => attempt += 1,
+                Err(e) => {
+                    if !matches!(e, LogError::Exists { .. }) {
+                        let _ = fs::remove_file(&draft);
+                    }
+                    return Err(e);
+                }
+            }
+        }
+    }
+
+    /// Closes the log and gives it its name, replacing at once what bore it if that was asked for.
+    ///
+    /// # Errors
+    /// [`LogError::Exists`] when the name has been taken since and it was not to be replaced, [`LogError::Io`]; nothing
+    /// is left behind then.
+    pub fn finish(mut self) -> Result<Digest, LogError> {
+        let writer = self.writer.take().expect("the writer is taken only here, and this takes the draft");
+        let digest = writer.close()?;
+        if self.force {
+            fs::rename(&self.draft, &self.path).map_err(failed("create", &self.path))?;
+            self.done = true;
+        } else {
+            // Unlike a rename, a link never replaces anything.
+            match fs::hard_link(&self.draft, &self.path) {
+                Ok(()) => {}
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                    return Err(LogError::Exists { path: self.path.clone() });
+                }
+                // Not every file system has links.
+                Err(_) => {
+                    fs::rename(&self.draft, &self.path).map_err(failed("create", &self.path))?;
+                    self.done = true;
+                }
+            }
+        }
+        sync_directory(&self.path).map_err(failed("sync the folder of", &self.path))?;
+        Ok(digest)
+    }
+}
+
+impl Deref for Draft {
+    type Target = Writer;
+
+    fn deref(&self) -> &Writer {
+        self.writer.as_ref().expect("the writer is there until the draft is finished")
+    }
+}
+
+impl DerefMut for Draft {
+    fn deref_mut(&mut self) -> &mut Writer {
+        self.writer.as_mut().expect("the writer is there until the draft is finished")
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if !self.done {
+            // It has done its service as a link, or it is of no use; if it cannot be removed, nobody can be told.
+            let _ = fs::remove_file(&self.draft);
+        }
+    }
+}
+
+/// Makes a change to a folder's entries durable.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+pub(super) fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> LogError {
+    let file = path.display().to_string();
+    move |source| LogError::Io { what, file, source }
+}

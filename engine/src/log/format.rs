@@ -1,0 +1,162 @@
+//! The bytes of a log, told so that a reader could be written in another language.
+//!
+//! All numbers are little-endian; offsets and lengths are in bytes. A log is one file (`*.tape`): a file header of
+//! 64 bytes, then frames. Every frame begins at a multiple of 16. Nothing that was committed is ever rewritten,
+//! but for the state in the file header.
+//!
+//! # File header, 64 bytes
+//!
+//! | offset | size | what |
+//! |---|---|---|
+//! | 0 | 8 | `89 6B 74 61 70 65 0D 0A` ([`FILE_MAGIC`]): a byte that no text has, `ktape`, a line end that text tools change |
+//! | 8 | 4 | format version: [`FORMAT_VERSION`]. A reader refuses a newer one and reads every older one |
+//! | 12 | 4 | how payloads are archived: [`ARCHIVE_WORD`] |
+//! | 16 | 4 | version of the event vocabulary that the writer knew: [`SCHEMA_VERSION`]; told to people, never a reason to refuse |
+//! | 20 | 4 | state: 1 open (being written, or its writer died), 2 closed |
+//! | 24 | 36 | zero |
+//! | 60 | 4 | CRC-32 (IEEE) of bytes 0..60 |
+//!
+//! A checksum that is right for the other state means that the change of state was cut off: it reads as open.
+//! Every version keeps this layout. A writer that is alive holds an exclusive lock (`flock`) on the file. State 1 without a lock: the writer died.
+//!
+//! # Frames
+//!
+//! A header of 64 bytes, the payload, zeros up to a multiple of 16, and the digest of 16 bytes.
+//!
+//! | offset | size | what |
+//! |---|---|---|
+//! | 0 | 4 | `4B 46 52 4D` (`KFRM`, [`FRAME_MAGIC`]) |
+//! | 4 | 1 | kind, [`FrameKind`]: 1 genesis, 2 events, 3 checkpoint, 4 index, 5 close |
+//! | 5 | 3 | zero |
+//! | 8 | 4 | length of the payload, without padding; at most [`PAYLOAD_MAX`] |
+//! | 12 | 4 | how many events the payload holds |
+//! | 16 | 8 | sequence number of the first of them; without events, of the next one to come |
+//! | 24 | 8 | time of the first event, signed microseconds since the Unix epoch; without events, that of the last event before, or 0 |
+//! | 32 | 8 | time of the last event; without events as above |
+//! | 40 | 16 | digest of the frame before; for the first frame the XXH3-128 of bytes 0..20 of the file |
+//! | 56 | 4 | CRC-32 (IEEE) of bytes 0..56 |
+//! | 60 | 4 | zero |
+//! | 64 | | payload and padding |
+//! | end | 16 | digest of this frame: XXH3-128 of (bytes 0..56 of this header, then the 16 bytes of the XXH3-128 of payload and padding) |
+//!
+//! A digest is stored as one 128-bit number. The digests form a chain, so the digest of a frame stands for the whole file
+//! up to it, and where two logs part is found by bisection. A frame counts only when its checksum, its digest and its
+//! place in the chain are right; a batch is one frame, so it is there as a whole or not at all.
+//!
+//! # The end of a log that was not closed
+//!
+//! If the file ends within a frame, and nothing in that is itself a whole frame, a write was cut off: the frame is not part
+//! of the log. The same holds for a frame that is not whole, is followed by no whole one, and of which a disk sector
+//! (512 bytes of the file, or what of them lies in the frame; at least 16) is zero: so a machine leaves a file that it had
+//! made longer and not written yet. No whole frame looks so at its end, where its digest is. Everything else is damage.
+//!
+//! # Payload of genesis and events frames
+//!
+//! One rkyv 0.8 archive whose root, 24 bytes, stands at the end of the payload: three lists `deltas`, `heads` and `words`,
+//! each as an `i32` offset *relative to the place of that offset* and a `u32` count of elements. `deltas` has no
+//! element, or one where events of this frame use names for the first time.
+//!
+//! **Delta**, 100 bytes: what is added to the log's dictionary before the events are read.
+//!
+//! | offset | what |
+//! |---|---|
+//! | 0 | 7 × `u32`: how many entries each table had before: symbols, nodes, objects, documents, shapes, resource lists, node specs |
+//! | 28 | symbols: list of `u32` lengths, list of bytes: UTF-8 texts one after the other |
+//! | 44 | documents: likewise |
+//! | 60 | nodes: list of `u32`, the symbol of each name |
+//! | 68 | objects: list of `u32`, 4 each: symbols of kind, namespace, name; incarnation |
+//! | 76 | shapes: list of `u32`, 5 each: document; symbol of the revision hash; 1 if there is a template generation, which is the next two words (low, high) |
+//! | 84 | resource lists: list of `u32`: count, then for each amount symbol, low word, high word |
+//! | 92 | node specs: list of `u32`: count of labels, count of taints, 1 if unschedulable, resource list or 0, then key and value symbols of labels, then key symbol, value symbol, effect of taints |
+//!
+//! Entries are numbered from 1 in each table, in order of first use by an event; 0 is "none", and for symbols the
+//! empty text. Tables are filled in the order above but for resource lists, which precede node specs. An entry may refer to entries of its own delta.
+//!
+//! **Head**, 12 bytes, one an event:
+//!
+//! | offset | size | what |
+//! |---|---|---|
+//! | 0 | 4 | microseconds since the event before in this frame; for the first, since the frame's first time (0) |
+//! | 4 | 4 | cause: its distance back from this event; 0 is none |
+//! | 8 | 1 | kind, see `log::codec`; 0 is a filler |
+//! | 9 | 1 | track |
+//! | 10 | 1 | flags: 1 inferred, 2 genesis; 16 `origin` follows in one word, 32 in two, 64 `by` follows |
+//! | 11 | 1 | how many payload words the event has |
+//!
+//! A **filler** is not an event: its first two fields are the high 32 bits of the next event's time distance and cause
+//! distance; its other fields are zero.
+//!
+//! **Words**: the events' payload words one after the other: the fields of the kind in order, then `by`, then `origin`
+//! (low, high). Zero words at the end of the fields are left out, and what is not there reads as zero. So a kind can
+//! gain fields: an old record reads with the new field's zero; a record with more words than a reader knows says something
+//! that the reader cannot know, and is refused by number and kind. How a field becomes words:
+//!
+//! - a dictionary entry, a pod slot, a revision, a count: one word; enumerations likewise, with their number;
+//! - a signed 64-bit number: two words, low first, zigzag (`(n << 1) ^ (n >> 63)`);
+//! - a timestamp in whole seconds: as such a number, the event's own second less the timestamp;
+//! - a taint: key, value, effect; a status: desired, current, ready, updated, available, observed generation (signed),
+//!   unavailable, misscheduled, 1 if there is a collision count, the collision count.
+//!
+//! # Other frames
+//!
+//! A **close** frame (32 bytes of payload) says that the writer ended well here: the digest of the run (16 bytes, see
+//! `log::digest`), how many events (8), zero (8). More frames may follow, when a log was opened again to append.
+//! **Checkpoint** and **index** frames can be left out or dropped without loss. A reader skips them, checked but unread.
+
+/// The first eight bytes of every log.
+pub const FILE_MAGIC: [u8; 8] = *b"\x89ktape\r\n";
+/// The version that is written, and the newest that is read.
+pub const FORMAT_VERSION: u32 = 1;
+/// The rkyv features that define the bytes: bit 0 little-endian, bit 1 aligned, bit 2 offsets of 32 bits; from bit 8 the
+/// minor version of rkyv.
+pub const ARCHIVE_WORD: u32 = 0b111 | (8 << 8);
+/// Counts the kinds of events: raised whenever one is added or gains a field.
+pub const SCHEMA_VERSION: u32 = 1;
+/// The length of the file header.
+pub const FILE_HEADER_LEN: usize = 64;
+/// The first four bytes of every frame.
+pub const FRAME_MAGIC: [u8; 4] = *b"KFRM";
+/// The length of a frame's header.
+pub const FRAME_HEADER_LEN: usize = 64;
+/// The length of what follows a frame's payload: its digest.
+pub const FRAME_TRAILER_LEN: usize = 16;
+/// Frames, and so payloads, begin at multiples of this.
+pub const ALIGN: u64 = 16;
+/// The longest payload of a frame: 1 GiB, well within what 32-bit relative offsets reach.
+pub const PAYLOAD_MAX: usize = 1 << 30;
+/// The payload of a close frame.
+pub const CLOSE_LEN: usize = 32;
+
+/// What a frame holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum FrameKind {
+    /// The state that the log begins with, as events.
+    Genesis = 1,
+    /// A batch of events.
+    Events = 2,
+    /// A state from which reading can begin.
+    Checkpoint = 3,
+    /// Where checkpoints are; rebuilt when missing.
+    Index = 4,
+    /// The writer ended well.
+    Close = 5,
+}
+
+impl FrameKind {
+    /// The kind with a number, as a frame header stores it.
+    pub fn from_number(number: u8) -> Option<FrameKind> {
+        use FrameKind::{Checkpoint, Close, Events, Genesis, Index};
+        [Genesis, Events, Checkpoint, Index, Close].into_iter().find(|&kind| kind as u8 == number)
+    }
+
+    /// Whether the payload is a batch of events.
+    pub fn has_events(self) -> bool {
+        matches!(self, FrameKind::Genesis | FrameKind::Events)
+    }
+}
+
+/// A length rounded up to where the next frame may begin.
+pub fn padded(len: u64) -> u64 {
+    len.next_multiple_of(ALIGN)
+}

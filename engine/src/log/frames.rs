@@ -1,0 +1,319 @@
+//! Frames one after the other, each checked before anything in it is believed.
+
+use super::digest::Digest;
+use super::error::{Damage, LogError, Torn};
+use super::format::{FILE_HEADER_LEN, FRAME_HEADER_LEN, FRAME_MAGIC, FrameKind};
+use super::frame::FrameHeader;
+use super::header::{FIXED_LEN, FileHeader, State};
+use super::storage::Storage;
+use super::window::Window;
+use crate::names::Seq;
+use crate::time::Time;
+
+/// What stands at an offset.
+pub(super) enum Found {
+    /// A whole frame, and its digest.
+    Frame(FrameHeader, Digest),
+    /// Nothing: the file ends there.
+    End,
+    /// The file ends within a frame.
+    Short,
+    /// Bytes that are not a whole frame, or not the one that belongs there.
+    Bad(&'static str),
+}
+
+/// What comes next in a log.
+pub(super) enum Next {
+    /// A whole frame; its payload is at hand.
+    Frame(FrameHeader),
+    /// The log ends here, so far.
+    End,
+}
+
+/// What a walk over a damaged log meets.
+pub(super) enum Walked {
+    /// A whole frame and its offset.
+    Frame(u64, FrameHeader),
+    /// A damaged place; the walk goes on where it says.
+    Damage(Box<Damage>),
+}
+
+/// A log's frames in order.
+pub(super) struct Frames {
+    file: String,
+    window: Window,
+    header: FileHeader,
+    /// Where the next frame begins.
+    offset: u64,
+    /// The digest of the frame before.
+    chain: Digest,
+    last: Seq,
+    last_time: Option<Time>,
+    last_kind: Option<FrameKind>,
+    torn: Option<Torn>,
+}
+
+impl Frames {
+    /// Reads the file header.
+    pub fn open(storage: Box<dyn Storage>) -> Result<Frames, LogError> {
+        let mut window = Window::new(storage);
+        let file = window.storage.name().to_owned();
+        let len = window.storage.len().map_err(unread(&file))?;
+        let bytes = window.get(0, FILE_HEADER_LEN).map_err(unread(&file))?;
+        let header = FileHeader::read(bytes, &file, len)?;
+        let chain = Digest::of(&bytes[..FIXED_LEN]);
+        Ok(Frames {
+            file,
+            window,
+            header,
+            offset: FILE_HEADER_LEN as u64,
+            chain,
+            last: Seq::NONE,
+            last_time: None,
+            last_kind: None,
+            torn: None,
+        })
+    }
+
+    /// The frames of a file whose header is damaged; they are found wherever they are.
+    pub fn open_damaged(storage: Box<dyn Storage>) -> Frames {
+        let header = FileHeader::new(State::Open);
+        let chain = Digest::of(&header.to_bytes()[..FIXED_LEN]);
+        Frames {
+            file: storage.name().to_owned(),
+            window: Window::new(storage),
+            header,
+            offset: FILE_HEADER_LEN as u64,
+            chain,
+            last: Seq::NONE,
+            last_time: None,
+            last_kind: None,
+            torn: None,
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.file
+    }
+
+    pub fn header(&self) -> FileHeader {
+        self.header
+    }
+
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    pub fn chain(&self) -> Digest {
+        self.chain
+    }
+
+    pub fn last(&self) -> Seq {
+        self.last
+    }
+
+    pub fn last_time(&self) -> Option<Time> {
+        self.last_time
+    }
+
+    pub fn last_kind(&self) -> Option<FrameKind> {
+        self.last_kind
+    }
+
+    /// What stands after the log's end and is not part of it.
+    pub fn torn(&self) -> Option<&Torn> {
+        self.torn.as_ref()
+    }
+
+    pub fn into_storage(self) -> Box<dyn Storage> {
+        self.window.storage
+    }
+
+    pub fn len(&self) -> Result<u64, LogError> {
+        self.window.storage.len().map_err(unread(&self.file))
+    }
+
+    /// Gives the next frame. At the end it can be asked again later: the log may have grown.
+    pub fn next(&mut self) -> Result<Next, LogError> {
+        self.torn = None;
+        match self.find(self.offset)? {
+            Found::Frame(frame, digest) => {
+                match self.misplaced(&frame) {
+                    Some(what) => return Err(self.damage(what)?),
+                    None => self.pass(&frame, digest),
+                }
+                Ok(Next::Frame(frame))
+            }
+            Found::End => self.ended(),
+            Found::Short => match self.resync(self.offset + 1)? {
+                None => self.ended(),
+                Some(_) => {
+                    Err(self.damage("a frame is longer than what follows, and whole frames are in it")?)
+                }
+            },
+            Found::Bad(what) => {
+                // Where the machine stopped, the file may be longer than what was written into it: the rest is zeros.
+                if self.header.state == State::Open && self.zeros_to_end()? {
+                    return self.ended();
+                }
+                Err(self.damage(what)?)
+            }
+        }
+    }
+
+    /// The payload of the frame that [`Frames::next`] gave last.
+    pub fn payload(&mut self, frame: &FrameHeader) -> Result<&[u8], LogError> {
+        let at = self.offset - frame.frame_len() + FRAME_HEADER_LEN as u64;
+        self.window.get(at, frame.len as usize).map_err(unread(&self.file))
+    }
+
+    /// Goes on after a frame, wherever it was found.
+    fn pass(&mut self, frame: &FrameHeader, digest: Digest) {
+        self.offset += frame.frame_len();
+        self.chain = digest;
+        self.last_kind = Some(frame.kind);
+        if frame.kind.has_events() {
+            self.last = Seq(frame.next().0 - 1);
+            self.last_time = Some(frame.last_time);
+        }
+    }
+
+    /// Goes to a frame beyond damage; what follows is checked against it.
+    fn jump(&mut self, offset: u64, frame: &FrameHeader) {
+        self.offset = offset;
+        self.chain = frame.previous;
+        self.last = Seq(frame.first.0 - 1);
+        self.last_time = None;
+    }
+
+    /// What stands at an offset, its place in the chain aside.
+    pub fn find(&mut self, offset: u64) -> Result<Found, LogError> {
+        let bytes = self.window.get(offset, FRAME_HEADER_LEN).map_err(unread(&self.file))?;
+        if bytes.is_empty() {
+            return Ok(Found::End);
+        }
+        let Ok(header) = <&[u8; FRAME_HEADER_LEN]>::try_from(bytes) else { return Ok(Found::Short) };
+        let header = *header;
+        let frame = match FrameHeader::read(&header) {
+            Ok(frame) => frame,
+            Err(what) => return Ok(Found::Bad(what)),
+        };
+        let whole = self.window.get(offset, frame.frame_len() as usize).map_err(unread(&self.file))?;
+        if (whole.len() as u64) < frame.frame_len() {
+            return Ok(Found::Short);
+        }
+        Ok(match frame.check(whole) {
+            Some(digest) => Found::Frame(frame, digest),
+            None => Found::Bad("the digest of a frame does not match"),
+        })
+    }
+
+    /// Why a whole frame is not the one that belongs here.
+    fn misplaced(&self, frame: &FrameHeader) -> Option<&'static str> {
+        if frame.previous != self.chain {
+            Some("a whole frame is not the one that follows on the frame before it")
+        } else if frame.first != self.last.next() {
+            Some("a whole frame has other sequence numbers than the next")
+        } else if frame.kind.has_events()
+            && (frame.last_time < frame.first_time || self.last_time.is_some_and(|t| frame.first_time < t))
+        {
+            Some("a whole frame lies before the time of the frame before it")
+        } else {
+            None
+        }
+    }
+
+    /// As [`Frames::next`], but goes on behind damage. None at the end.
+    pub fn next_or_damage(&mut self) -> Result<Option<Walked>, LogError> {
+        let offset = self.offset;
+        match self.next() {
+            Ok(Next::Frame(frame)) => Ok(Some(Walked::Frame(offset, frame))),
+            Ok(Next::End) => Ok(None),
+            Err(LogError::Damaged(damage)) => {
+                match damage.resumes.map(|offset| self.find(offset)).transpose()? {
+                    Some(Found::Frame(frame, _)) => self.jump(damage.resumes.unwrap_or(offset), &frame),
+                    _ => self.offset = self.len()?,
+                }
+                Ok(Some(Walked::Damage(damage)))
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// The first whole frame at or after an offset, wherever damage has moved it.
+    pub fn resync(&mut self, from: u64) -> Result<Option<(u64, FrameHeader)>, LogError> {
+        const CHUNK: usize = 64 << 10;
+        let len = self.len()?;
+        let mut at = from;
+        while at + FRAME_HEADER_LEN as u64 <= len {
+            let chunk = self.window.peek(at, CHUNK).map_err(unread(&self.file))?;
+            if chunk.len() < FRAME_HEADER_LEN {
+                break;
+            }
+            let found = chunk.windows(FRAME_MAGIC.len()).position(|bytes| bytes == FRAME_MAGIC);
+            let Some(position) = found else {
+                at += (chunk.len() - (FRAME_MAGIC.len() - 1)) as u64;
+                continue;
+            };
+            at += position as u64;
+            if let Found::Frame(frame, _) = self.find(at)? {
+                return Ok(Some((at, frame)));
+            }
+            at += 1;
+        }
+        Ok(None)
+    }
+
+    /// The error for damage at the present offset.
+    pub fn damage(&mut self, what: &'static str) -> Result<LogError, LogError> {
+        let resumed = match self.find(self.offset)? {
+            Found::Frame(frame, _) => Some((self.offset, frame)),
+            _ => self.resync(self.offset + 1)?,
+        };
+        let timed = resumed.filter(|(_, frame)| frame.kind.has_events());
+        Ok(LogError::Damaged(Box::new(Damage {
+            file: self.file.clone(),
+            offset: self.offset,
+            resumes: resumed.map(|(offset, _)| offset),
+            after: self.last,
+            after_time: self.last_time,
+            before: resumed.map(|(_, frame)| frame.first),
+            before_time: timed.map(|(_, frame)| frame.first_time),
+            what,
+        })))
+    }
+
+    /// The end of what is whole: says whether something was lost there.
+    fn ended(&mut self) -> Result<Next, LogError> {
+        let bytes = self.len()?.saturating_sub(self.offset);
+        let was_closed = self.header.state == State::Closed;
+        let complete = bytes == 0 && (!was_closed || self.last_kind == Some(FrameKind::Close));
+        // While a writer is at it, an unfinished end is only unfinished.
+        if !complete && !self.window.storage.has_writer() {
+            let (offset, last, last_time) = (self.offset, self.last, self.last_time);
+            self.torn = Some(Torn { offset, bytes, last, last_time, was_closed });
+        }
+        Ok(Next::End)
+    }
+
+    /// Whether the rest of the file is what a machine that stopped leaves behind: at least one disk sector of zeros
+    /// that a whole frame would not have, and no whole frame after it.
+    fn zeros_to_end(&mut self) -> Result<bool, LogError> {
+        const SECTOR: u64 = 512;
+        const SHORTEST: usize = 16;
+        let len = self.len()?;
+        let mut at = self.offset;
+        let mut zeros = false;
+        while at < len && !zeros {
+            let end = (at - at % SECTOR + SECTOR).min(len);
+            let sector = self.window.get(at, (end - at) as usize).map_err(unread(&self.file))?;
+            zeros = sector.len() >= SHORTEST && sector.iter().all(|&byte| byte == 0);
+            at = end;
+        }
+        Ok(zeros && self.resync(self.offset + 1)?.is_none())
+    }
+}
+
+fn unread(file: &str) -> impl FnOnce(std::io::Error) -> LogError + use<'_> {
+    move |source| LogError::Io { what: "read", file: file.to_owned(), source }
+}

@@ -1,0 +1,78 @@
+//! The event log: nothing acknowledged is lost, nothing damaged is believed.
+//!
+//! One file is one log; [`format`] tells its bytes. A [`Writer`] appends batches of events, each committed as a whole
+//! or not at all; a [`Reader`] hands them out in order, checked. A [`Draft`] is an output that takes its name only when
+//! it is whole. A run has an identity, [`Digest`], that does not depend on how it was cut into batches or whether it was
+//! written at all ([`Identity`]).
+//!
+//! ```
+//! use kubetape_engine::event::{Body, Event, Track};
+//! use kubetape_engine::log::{MemoryStorage, Options, Reader, Writer};
+//! use kubetape_engine::names::Names;
+//! use kubetape_engine::time::Time;
+//!
+//! let mut names = Names::new();
+//! let worker = names.sym("worker-1");
+//! let node = names.node(worker);
+//! let storage = MemoryStorage::new();
+//! let mut writer = Writer::create_in(Box::new(storage.clone()), &Options::default())?;
+//! writer.append(&names, &[Event::new(Time(0), Track::Cluster, Body::NodeCordoned { node })])?;
+//! let digest = writer.close()?;
+//!
+//! let mut reader = Reader::from_bytes(storage.bytes())?.with_digest();
+//! let (mut names, mut events) = (Names::new(), Vec::new());
+//! let batch = reader.next_batch(&mut names, &mut events)?.expect("one batch was written");
+//! assert_eq!(batch.last.0, 1);
+//! assert_eq!(events[0].body.node().map(|node| names.node_name(node)), Some("worker-1"));
+//! assert_eq!(reader.digest(), Some(digest));
+//! # Ok::<(), kubetape_engine::log::LogError>(())
+//! ```
+
+pub mod format;
+
+mod ahead;
+mod codec;
+mod decode_names;
+mod decoder;
+mod dictionary;
+mod digest;
+mod encode_names;
+mod encoder;
+mod error;
+mod faulty;
+mod file;
+mod frame;
+mod frames;
+mod header;
+mod payload;
+mod reader;
+mod repair;
+mod storage;
+mod verify;
+mod window;
+mod writer;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod damage_tests;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod fault_tests;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
+pub use ahead::ReadAhead;
+pub use digest::Digest;
+pub use encoder::Identity;
+pub use error::{Damage, LogError, Torn};
+pub use faulty::{Fault, FaultyStorage};
+pub use file::{Draft, FileStorage};
+pub use header::State;
+pub use reader::{Batch, Reader};
+pub use repair::{Repaired, repair};
+pub use storage::{MemoryStorage, Storage};
+pub use verify::{Report, verify};
+pub use writer::{Options, Recovered, SyncPolicy, Writer};

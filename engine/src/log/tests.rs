@@ -1,0 +1,257 @@
+//! What goes into a log comes out again, whatever the numbers of the process that reads.
+
+use super::codec::KINDS;
+use super::samples::{self, START};
+use super::*;
+use crate::event::{Body, Event, Flags, Track};
+use crate::names::{Names, Seq};
+use crate::time::Time;
+
+/// A log of the sample events in batches of some size, closed.
+fn written(batch: usize) -> (MemoryStorage, Digest) {
+    let mut names = Names::new();
+    let events = samples::events(&mut names);
+    let storage = MemoryStorage::new();
+    let mut writer = Writer::create_in(Box::new(storage.clone()), &Options::default()).unwrap();
+    for part in events.chunks(batch) {
+        writer.append(&names, part).unwrap();
+    }
+    let digest = writer.close().unwrap();
+    (storage, digest)
+}
+
+/// Everything that a log holds.
+fn read(bytes: Vec<u8>, names: &mut Names) -> Result<(Vec<Event>, Digest), LogError> {
+    let mut reader = Reader::from_bytes(bytes)?.with_digest();
+    let (mut all, mut events) = (Vec::new(), Vec::new());
+    while let Some(batch) = reader.next_batch(names, &mut events)? {
+        assert_eq!(batch.first.0, all.len() as u64 + 1);
+        all.append(&mut events);
+        assert_eq!(batch.last.0, all.len() as u64);
+    }
+    assert_eq!(reader.recovered(), None);
+    assert!(reader.is_closed());
+    Ok((all, reader.digest().unwrap()))
+}
+
+#[test]
+fn every_kind_comes_back_as_it_was() {
+    let mut names = Names::new();
+    let events = samples::events(&mut names);
+    for batch in [1, 7, 1000] {
+        let (storage, digest) = written(batch);
+        let (back, read_digest) = read(storage.bytes(), &mut names).unwrap();
+        assert_eq!(back, events);
+        assert_eq!(read_digest, digest);
+    }
+    let seen: std::collections::BTreeSet<_> = events.iter().map(|e| e.body.kind()).collect();
+    assert_eq!(seen.len(), KINDS.len(), "the samples have every kind");
+}
+
+#[test]
+fn a_process_with_other_numbers_reads_the_same_texts() {
+    let mut names = Names::new();
+    let events = samples::events(&mut names);
+    let mut others = Names::new();
+    for text in ["x", "worker-b", "fluentd", "y"] {
+        let sym = others.sym(text);
+        others.node(sym);
+    }
+    let (back, _) = read(written(5).0.bytes(), &mut others).unwrap();
+    for (before, after) in events.iter().zip(&back) {
+        assert_eq!(names.text(before.by), others.text(after.by));
+        assert_eq!(before.body.kind(), after.body.kind());
+        let node = |names: &Names, body: &Body| body.node().map(|n| names.node_name(n).to_owned());
+        assert_eq!(node(&names, &before.body), node(&others, &after.body));
+        let object = |names: &Names, body: &Body| body.object().map(|o| names.object_name(o));
+        assert_eq!(object(&names, &before.body), object(&others, &after.body));
+        if let (Body::NodeJoined { spec: a, .. }, Body::NodeJoined { spec: b, .. }) =
+            (before.body, after.body)
+        {
+            let texts = |names: &Names, spec| -> Vec<_> {
+                let labels = &names.node_spec_of(spec).labels;
+                labels.iter().map(|l| (names.text(l.0).to_owned(), names.text(l.1).to_owned())).collect()
+            };
+            assert_eq!(texts(&names, a), texts(&others, b));
+        }
+    }
+}
+
+#[test]
+fn bytes_and_digest_do_not_depend_on_what_else_the_process_has_met() {
+    let mut crowded = Names::new();
+    for i in 0..100 {
+        let sym = crowded.sym(&format!("other-{i}"));
+        crowded.node(sym);
+        crowded.doc(&format!("{{\"other\":{i}}}"));
+    }
+    let events = samples::events(&mut crowded);
+    let storage = MemoryStorage::new();
+    let mut writer = Writer::create_in(Box::new(storage.clone()), &Options::default()).unwrap();
+    for part in events.chunks(7) {
+        writer.append(&crowded, part).unwrap();
+    }
+    let digest = writer.close().unwrap();
+    let (plain, plain_digest) = written(7);
+    assert_eq!(digest, plain_digest);
+    assert!(storage.bytes() == plain.bytes());
+}
+
+#[test]
+fn the_digest_does_not_depend_on_batches_nor_on_being_written() {
+    let mut names = Names::new();
+    let mut events = samples::events(&mut names);
+    let identity = |events: &[Event], batch| {
+        let mut identity = Identity::new();
+        for part in events.chunks(batch) {
+            identity.add(&names, part).unwrap();
+        }
+        identity.digest()
+    };
+    let digest = identity(&events, 3);
+    for batch in [1, 2, 11, 1000] {
+        assert_eq!(written(batch).1, digest);
+        assert_eq!(identity(&events, batch), digest);
+    }
+    events[20].cause = Seq(1);
+    assert_ne!(identity(&events, 3), digest);
+}
+
+#[test]
+fn a_log_that_was_closed_can_be_appended_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.tape");
+    let mut names = Names::new();
+    let events = samples::events(&mut names);
+    let mut writer = Writer::create(&path, &Options::default()).unwrap();
+    writer.append_genesis(&names, &events[..4]).unwrap();
+    writer.close().unwrap();
+    for part in events[4..].chunks(9) {
+        let (mut writer, mut names, recovered) = Writer::open(&path, &Options::default()).unwrap();
+        assert!(recovered.was_closed && recovered.torn.is_none());
+        // Another process meets the names in an order of its own.
+        names.sym("elsewhere");
+        let mine = samples::events(&mut names);
+        let from = recovered.last.0 as usize;
+        assert_eq!(
+            writer.append(&names, &mine[from..from + part.len()]).unwrap().0 as usize,
+            from + part.len()
+        );
+        writer.close().unwrap();
+    }
+    let (_, _, recovered) = Writer::open(&path, &Options::default()).unwrap();
+    assert_eq!(recovered.last.0 as usize, events.len());
+    let (back, digest) = read(std::fs::read(&path).unwrap(), &mut names).unwrap();
+    assert!(back[..4].iter().all(|e| e.flags.has(Flags::GENESIS)));
+    assert_eq!(back[4..], events[4..]);
+    let mut identity = Identity::new();
+    identity.add_genesis(&names, &events[..4]).unwrap();
+    identity.add(&names, &events[4..]).unwrap();
+    assert_eq!(identity.digest(), digest);
+}
+
+#[test]
+fn what_cannot_be_stored_is_refused_and_nothing_is_appended() {
+    let mut names = Names::new();
+    let node = {
+        let sym = names.sym("n");
+        names.node(sym)
+    };
+    let at = |us| Event::new(Time(START.0 + us), Track::User, Body::NodeCordoned { node });
+    let storage = MemoryStorage::new();
+    let mut writer = Writer::create_in(Box::new(storage.clone()), &Options::default()).unwrap();
+    writer.append(&names, &[at(5)]).unwrap();
+    let before = storage.bytes();
+    let back = writer.append(&names, &[at(6), at(4)]);
+    assert!(matches!(back, Err(LogError::TimeBackwards { position: 1, .. })));
+    assert!(matches!(writer.append(&names, &[at(4)]), Err(LogError::TimeBackwards { position: 0, .. })));
+    let itself = Event { cause: Seq(2), ..at(6) };
+    assert!(matches!(writer.append(&names, &[itself]), Err(LogError::BadEvent { position: 0, .. })));
+    let marked = Event { flags: Flags(0x80), ..at(6) };
+    assert!(matches!(writer.append(&names, &[marked]), Err(LogError::BadEvent { .. })));
+    assert!(matches!(writer.append_genesis(&names, &[at(6)]), Err(LogError::LateGenesis { .. })));
+    assert_eq!(writer.append(&names, &[]).unwrap(), Seq(1));
+    assert!(storage.bytes() == before);
+    assert_eq!(writer.append(&names, &[at(6)]).unwrap(), Seq(2));
+}
+
+#[test]
+fn there_is_one_writer_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.tape");
+    let writer = Writer::create(&path, &Options::default()).unwrap();
+    assert!(matches!(Writer::open(&path, &Options::default()), Err(LogError::Locked { .. })));
+    assert!(matches!(Writer::create(&path, &Options::default()), Err(LogError::Exists { .. })));
+    // Readers do not disturb the writer's lock.
+    let mut reader = Reader::open(&path).unwrap();
+    assert!(reader.next_batch(&mut Names::new(), &mut Vec::new()).unwrap().is_none());
+    assert!(matches!(Writer::open(&path, &Options::default()), Err(LogError::Locked { .. })));
+    drop(writer);
+    Writer::open(&path, &Options::default()).unwrap();
+}
+
+#[test]
+fn a_log_is_followed_while_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.tape");
+    let mut names = Names::new();
+    let events = samples::events(&mut names);
+    let mut writer = Writer::create(&path, &Options::default()).unwrap();
+    let mut reader = Reader::open(&path).unwrap();
+    let (mut batch, mut all) = (Vec::new(), Vec::new());
+    for part in events.chunks(6) {
+        writer.append(&names, part).unwrap();
+        while reader.next_batch(&mut names, &mut batch).unwrap().is_some() {
+            all.append(&mut batch);
+        }
+        assert_eq!(reader.recovered(), None);
+    }
+    assert_eq!(all, events);
+}
+
+#[test]
+fn a_draft_takes_its_name_only_when_it_is_finished() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.tape");
+    let left = || std::fs::read_dir(folder.path()).unwrap().count();
+    let mut names = Names::new();
+    let events = samples::events(&mut names);
+    let mut draft = Draft::create(&path, false, &Options::default()).unwrap();
+    draft.append(&names, &events).unwrap();
+    assert!(!path.exists());
+    drop(draft);
+    assert_eq!(left(), 0);
+    let mut draft = Draft::create(&path, false, &Options::default()).unwrap();
+    draft.append(&names, &events).unwrap();
+    draft.finish().unwrap();
+    assert_eq!(left(), 1);
+    assert!(matches!(Draft::create(&path, false, &Options::default()), Err(LogError::Exists { .. })));
+    let other = Draft::create(&path, true, &Options::default()).unwrap();
+    drop(other);
+    assert_eq!(read(std::fs::read(&path).unwrap(), &mut names).unwrap().0, events);
+    Draft::create(&path, true, &Options::default()).unwrap().finish().unwrap();
+    assert_eq!(read(std::fs::read(&path).unwrap(), &mut names).unwrap().0, []);
+    assert_eq!(left(), 1);
+}
+
+#[test]
+fn a_draft_does_not_replace_what_came_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.tape");
+    let draft = Draft::create(&path, false, &Options::default()).unwrap();
+    std::fs::write(&path, "mine").unwrap();
+    assert!(matches!(draft.finish(), Err(LogError::Exists { .. })));
+    assert_eq!(std::fs::read(&path).unwrap(), b"mine");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn what_is_no_log_is_said_to_be_none() {
+    assert!(matches!(Reader::from_bytes(vec![]), Err(LogError::Empty { len: 0, .. })));
+    assert!(matches!(Reader::from_bytes(b"apiVersion: v1".to_vec()), Err(LogError::NotALog { .. })));
+    let mut bytes = written(9).0.bytes();
+    bytes[8] = 2;
+    let crc = crc32fast::hash(&bytes[..60]);
+    bytes[60..64].copy_from_slice(&crc.to_le_bytes());
+    assert!(matches!(Reader::from_bytes(bytes), Err(LogError::NewerFormat { found: 2, known: 1, .. })));
+}

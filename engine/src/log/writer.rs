@@ -1,0 +1,328 @@
+//! Writing a log: batches are committed one after the other, each as a whole or not at all.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rkyv::util::AlignedVec;
+
+use super::digest::Digest;
+use super::encoder::Encoder;
+use super::error::{LogError, Torn};
+use super::file::FileStorage;
+use super::format::{ALIGN, CLOSE_LEN, FILE_HEADER_LEN, FRAME_HEADER_LEN, FrameKind, PAYLOAD_MAX};
+use super::frame::{self, FrameHeader};
+use super::header::{FIXED_LEN, FileHeader, State};
+use super::reader::Reader;
+use super::storage::{Storage, write_all};
+use crate::event::{Event, Flags};
+use crate::names::{Names, Seq};
+use crate::time::Time;
+
+/// When what was appended is made durable against the machine's end. Against the process's end it is as soon as
+/// [`Writer::append`] returns, whatever the policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SyncPolicy {
+    /// Before [`Writer::append`] returns: what was acknowledged is on disk.
+    #[default]
+    EveryBatch,
+    /// By the first append after this time has passed since the last sync; also at once by [`Writer::sync`].
+    Interval(Duration),
+    /// When the log is closed.
+    OnClose,
+}
+
+/// How a log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// When what was appended is made durable.
+    pub sync: SyncPolicy,
+}
+
+/// What was found when a log was opened to append.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// What stood after the log's end and was cut off.
+    pub torn: Option<Torn>,
+    /// The last event.
+    pub last: Seq,
+    /// Its time.
+    pub last_time: Option<Time>,
+    /// Whether the writer before had closed the log.
+    pub was_closed: bool,
+}
+
+/// Appends to a log. There is one writer of a log at a time. A writer that is dropped without [`Writer::close`] leaves
+/// the log as one whose writer died: nothing is lost, but readers say so.
+pub struct Writer {
+    storage: Box<dyn Storage>,
+    encoder: Encoder,
+    /// A frame in the making.
+    buffer: AlignedVec,
+    /// Where the log ends.
+    end: u64,
+    chain: Digest,
+    state: State,
+    /// Whether other events than a genesis' are there.
+    begun: bool,
+    sync: SyncPolicy,
+    synced_at: Instant,
+    unsynced: bool,
+    poisoned: bool,
+}
+
+impl Writer {
+    /// Creates a log.
+    ///
+    /// # Errors
+    /// [`LogError::Exists`] if there is a file, [`LogError::Io`].
+    pub fn create(path: &Path, options: &Options) -> Result<Writer, LogError> {
+        Writer::create_in(Box::new(FileStorage::create(path)?), options)
+    }
+
+    /// Creates a log in a storage that is empty.
+    ///
+    /// # Errors
+    /// [`LogError::Io`].
+    pub fn create_in(storage: Box<dyn Storage>, options: &Options) -> Result<Writer, LogError> {
+        let mut writer = Writer::over(storage, options, Encoder::default());
+        let header = FileHeader::new(State::Open).to_bytes();
+        writer.chain = Digest::of(&header[..FIXED_LEN]);
+        writer.end = FILE_HEADER_LEN as u64;
+        writer.write(0, &header)?;
+        if options.sync != SyncPolicy::OnClose {
+            writer.sync()?;
+            let named = writer.storage.sync_name();
+            named.map_err(|source| writer.poison("sync", source))?;
+        }
+        Ok(writer)
+    }
+
+    /// Opens a log to append: takes its lock, reads and checks all of it, and cuts off a torn end. Gives the names that
+    /// the log uses, which are to be passed, grown or not, to every append. Nothing is written before the first
+    /// append but that cut.
+    ///
+    /// # Errors
+    /// [`LogError::Locked`] when another process writes it, and those of [`Reader::open`] and [`Reader::next_batch`].
+    pub fn open(path: &Path, options: &Options) -> Result<(Writer, Names, Recovered), LogError> {
+        Writer::open_in(Box::new(FileStorage::open_to_write(path)?), options)
+    }
+
+    /// Opens a log in a storage to append. See [`Writer::open`].
+    ///
+    /// # Errors
+    /// As [`Writer::open`].
+    pub fn open_in(
+        storage: Box<dyn Storage>,
+        options: &Options,
+    ) -> Result<(Writer, Names, Recovered), LogError> {
+        let mut reader = Reader::from_storage(storage)?.with_digest();
+        let (mut names, mut events, mut begun) = (Names::new(), Vec::new(), false);
+        while let Some(batch) = reader.next_batch(&mut names, &mut events)? {
+            begun |= !batch.genesis;
+        }
+        let was_closed = reader.is_closed();
+        let (encoder, frames) = reader.into_encoder();
+        let (last, last_time) = (frames.last(), frames.last_time());
+        let recovered = Recovered { torn: frames.torn().cloned(), last, last_time, was_closed };
+        let (end, chain, state) = (frames.offset(), frames.chain(), frames.header().state);
+        let closed = frames.last_kind() == Some(FrameKind::Close);
+        let mut writer = Writer::over(frames.into_storage(), options, encoder);
+        (writer.end, writer.chain, writer.begun) = (end, chain, begun);
+        writer.state = state;
+        if recovered.torn.as_ref().is_some_and(|torn| torn.bytes > 0) {
+            let cut = writer.storage.truncate(end);
+            cut.map_err(|source| writer.poison("cut", source))?;
+            writer.unsynced = true;
+            writer.sync()?;
+        }
+        if !closed {
+            writer.reopen()?;
+        }
+        Ok((writer, names, recovered))
+    }
+
+    fn over(storage: Box<dyn Storage>, options: &Options, encoder: Encoder) -> Writer {
+        Writer {
+            storage,
+            encoder,
+            buffer: AlignedVec::new(),
+            end: 0,
+            chain: Digest::default(),
+            state: State::Open,
+            begun: false,
+            sync: options.sync,
+            synced_at: Instant::now(),
+            unsynced: false,
+            poisoned: false,
+        }
+    }
+
+    /// Commits a batch: all of it or, after an error, none. Gives the number of its last event. `names` is the same
+    /// dictionary each time, grown or not; times must not go backwards, and causes must lie before.
+    ///
+    /// # Errors
+    /// [`LogError::TimeBackwards`] and [`LogError::BadEvent`], after which the writer goes on;
+    /// [`LogError::Io`], [`LogError::BatchTooLarge`] and [`LogError::Poisoned`], after which it does not.
+    pub fn append(&mut self, names: &Names, events: &[Event]) -> Result<Seq, LogError> {
+        self.commit(names, events, FrameKind::Events)
+    }
+
+    /// Commits events of the state that the log begins with. They get [`Flags::GENESIS`].
+    ///
+    /// # Errors
+    /// [`LogError::LateGenesis`] after other events, and those of [`Writer::append`].
+    pub fn append_genesis(&mut self, names: &Names, events: &[Event]) -> Result<Seq, LogError> {
+        if self.begun {
+            return Err(LogError::LateGenesis { last: self.last() });
+        }
+        self.commit(names, events, FrameKind::Genesis)
+    }
+
+    fn commit(&mut self, names: &Names, events: &[Event], kind: FrameKind) -> Result<Seq, LogError> {
+        self.alive()?;
+        let ([first, ..], [.., last]) = (events, events) else { return Ok(self.last()) };
+        let first_seq = self.last().next();
+        let marks = if kind == FrameKind::Genesis { Flags::GENESIS } else { Flags::NONE };
+        let payload = self.encoder.encode(names, events, marks)?;
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        buffer.resize(FRAME_HEADER_LEN, 0);
+        // Memory is all that can run out here, and that ends the process.
+        self.buffer = payload.archive_into(buffer).map_err(|e| {
+            self.poisoned = true;
+            LogError::BadEvent { position: 0, what: e.to_string() }
+        })?;
+        self.write_frame(kind, events.len() as u32, first_seq, first.at, last.at)?;
+        self.begun |= kind == FrameKind::Events;
+        self.sync_by_policy()?;
+        Ok(self.last())
+    }
+
+    /// Completes the frame whose payload is in the buffer, and writes it.
+    fn write_frame(
+        &mut self,
+        kind: FrameKind,
+        events: u32,
+        first: Seq,
+        first_time: Time,
+        last_time: Time,
+    ) -> Result<(), LogError> {
+        let len = self.buffer.len() - FRAME_HEADER_LEN;
+        if len > PAYLOAD_MAX {
+            self.poisoned = true;
+            return Err(LogError::BatchTooLarge { len, max: PAYLOAD_MAX });
+        }
+        self.buffer.resize(self.buffer.len().next_multiple_of(ALIGN as usize), 0);
+        self.reopen()?;
+        let frame =
+            FrameHeader { kind, len: len as u32, events, first, first_time, last_time, previous: self.chain };
+        let header = frame.to_bytes();
+        let digest = frame::digest(&header, &self.buffer[FRAME_HEADER_LEN..]);
+        self.buffer[..FRAME_HEADER_LEN].copy_from_slice(&header);
+        self.buffer.extend_from_slice(&digest.0.to_le_bytes());
+        let buffer = std::mem::take(&mut self.buffer);
+        let written = self.write(self.end, &buffer);
+        self.buffer = buffer;
+        written?;
+        self.end += frame.frame_len();
+        self.chain = digest;
+        Ok(())
+    }
+
+    /// States in the header that the log is being written, before the first frame after a close.
+    fn reopen(&mut self) -> Result<(), LogError> {
+        if self.state == State::Closed {
+            self.write(0, &FileHeader::new(State::Open).to_bytes())?;
+            self.sync()?;
+            self.state = State::Open;
+        }
+        Ok(())
+    }
+
+    /// Makes everything that was appended durable now.
+    ///
+    /// # Errors
+    /// [`LogError::Io`], [`LogError::Poisoned`].
+    pub fn sync(&mut self) -> Result<(), LogError> {
+        self.alive()?;
+        if self.unsynced {
+            self.storage.sync().map_err(|source| self.poison("sync", source))?;
+            self.unsynced = false;
+            self.synced_at = Instant::now();
+        }
+        Ok(())
+    }
+
+    fn sync_by_policy(&mut self) -> Result<(), LogError> {
+        match self.sync {
+            SyncPolicy::EveryBatch => self.sync(),
+            SyncPolicy::Interval(interval) if self.synced_at.elapsed() >= interval => self.sync(),
+            SyncPolicy::Interval(_) | SyncPolicy::OnClose => Ok(()),
+        }
+    }
+
+    /// The digest of all events so far.
+    pub fn digest(&self) -> Digest {
+        self.encoder.digest()
+    }
+
+    /// The number of the last event; [`Seq::NONE`] if there is none.
+    pub fn last(&self) -> Seq {
+        self.encoder.last()
+    }
+
+    /// The time of the last event.
+    pub fn last_time(&self) -> Option<Time> {
+        self.encoder.last_time()
+    }
+
+    /// The length of the log in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.end
+    }
+
+    /// Ends the log well: everything is durable, and the file says that it is complete. Gives the run's digest.
+    ///
+    /// # Errors
+    /// [`LogError::Io`], [`LogError::Poisoned`]; what was acknowledged is there all the same.
+    pub fn close(mut self) -> Result<Digest, LogError> {
+        self.alive()?;
+        let digest = self.digest();
+        if self.state == State::Closed {
+            return Ok(digest);
+        }
+        let mut payload = [0; CLOSE_LEN];
+        payload[..16].copy_from_slice(&digest.0.to_le_bytes());
+        payload[16..24].copy_from_slice(&self.last().0.to_le_bytes());
+        self.buffer.clear();
+        self.buffer.resize(FRAME_HEADER_LEN, 0);
+        self.buffer.extend_from_slice(&payload);
+        let time = self.last_time().unwrap_or_default();
+        self.write_frame(FrameKind::Close, 0, self.last().next(), time, time)?;
+        self.sync()?;
+        // Only now: a header that says "closed" must not reach the disk before the end that it speaks of.
+        self.write(0, &FileHeader::new(State::Closed).to_bytes())?;
+        self.sync()?;
+        self.storage.sync_name().map_err(|source| self.poison("sync", source))?;
+        Ok(digest)
+    }
+
+    fn alive(&self) -> Result<(), LogError> {
+        if self.poisoned { Err(LogError::Poisoned { file: self.storage.name().to_owned() }) } else { Ok(()) }
+    }
+
+    fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<(), LogError> {
+        self.unsynced = true;
+        write_all(&mut *self.storage, offset, bytes).map_err(|source| {
+            // A torn end would be recovered; without it there is nothing to recover. It may fail too.
+            let _ = self.storage.truncate(self.end);
+            self.poison("write", source)
+        })
+    }
+
+    /// The kernel may have dropped what it could not write, so asking again could be answered with a lie.
+    fn poison(&mut self, what: &'static str, source: std::io::Error) -> LogError {
+        self.poisoned = true;
+        LogError::Io { what, file: self.storage.name().to_owned(), source }
+    }
+}

@@ -1,0 +1,287 @@
+//! The loop: events of the trace and answers of the actors, in the order of virtual time.
+//!
+//! Ties have one order: played back before what-ifs, what-ifs before simulated, actors in their order.
+
+use std::collections::VecDeque;
+
+use super::narrative::Narrative;
+use super::plan::{Injection, InjectionError, PATIENCE, Plan, QUIET, Until};
+use super::playback::Playback;
+use super::settled::Activity;
+use super::{Defaulted, EndedBy, RecordedNodes, Summary, Tracks};
+use crate::actors::{daemonset::DaemonSetController, kubelet::Kubelet, lifecycle, scheduler::Scheduler};
+use crate::cluster::ApplyError;
+use crate::event::{Event, Flags, Track};
+use crate::names::{Names, Seq};
+use crate::sim::{Actor, World};
+use crate::time::Time;
+
+/// Where a trace's events come from.
+pub trait Source {
+    /// Adds the next events of the trace, in order, to `events`; their numbers go on from the last. Says
+    /// whether there were any.
+    ///
+    /// # Errors
+    /// The trace cannot be read.
+    fn next(&mut self, names: &mut Names, events: &mut Vec<Event>) -> Result<bool, SourceError>;
+}
+
+/// Where a run's events go.
+pub trait Sink {
+    /// Takes the run's next events.
+    ///
+    /// # Errors
+    /// They cannot be kept.
+    fn write(&mut self, names: &Names, events: &[Event]) -> Result<(), SourceError>;
+}
+
+/// Why a source or a sink failed.
+pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A replay that could not be finished.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The trace cannot be read.
+    #[error(transparent)]
+    Source(SourceError),
+    /// The run cannot be kept.
+    #[error("the run cannot be written: {0}")]
+    Sink(SourceError),
+    /// An event of the trace is not one that a cluster can have had.
+    #[error("event {seq} of the trace cannot be applied: {error}")]
+    Trace {
+        /// Its number.
+        seq: Seq,
+        /// What does not fit.
+        error: ApplyError,
+    },
+    /// A what-if was refused.
+    #[error(transparent)]
+    Injection(InjectionError),
+    /// An actor gave an answer that does not fit the cluster.
+    #[error("at {at}, an actor's answer does not fit the cluster ({error}); this is a defect of kubetape")]
+    Actor {
+        /// When.
+        at: Time,
+        /// What does not fit.
+        error: ApplyError,
+    },
+}
+
+/// How many events are handed to the sink at once.
+const BATCH: usize = 4096;
+
+/// Replays a trace.
+///
+/// # Errors
+/// See [`ReplayError`]. What the sink was given before an error is not a run.
+pub fn replay(
+    source: &mut dyn Source,
+    plan: Plan,
+    sink: &mut dyn Sink,
+    progress: &mut dyn FnMut(u64, Time),
+) -> Result<(World, Summary), ReplayError> {
+    let plays = plan.play.with(Tracks::without_actor());
+    let mut injections = plan.injections;
+    injections.sort_by_key(|injection| injection.at);
+    let defaulted = Defaulted::default();
+    let mut actors = actors(&plan.settings, plays);
+    if plays.has(Track::Scheduler) || plays.has(Track::Kubelet) {
+        let recorded = RecordedNodes::new(plays, plan.timings, plan.settings, Defaulted::clone(&defaulted));
+        actors.push(Box::new(recorded));
+    }
+    let mut run = Run {
+        world: World::new(plan.names, actors),
+        playback: Playback::new(plays),
+        source,
+        sink,
+        progress,
+        pending: VecDeque::new(),
+        buffer: Vec::new(),
+        exhausted: false,
+        read: 0,
+        injections: injections.into(),
+        activity: Activity::default(),
+        narrative: Narrative::default(),
+        first: None,
+        trace_end: None,
+        by_track: [0; 16],
+        written: 0,
+    };
+    let ended_by = run.go(plan.until)?;
+    run.flush(true)?;
+    let summary = Summary { defaulted_pods: defaulted.get(), ..run.summary(plays, ended_by) };
+    Ok((run.world, summary))
+}
+
+/// The actors of the tracks that are not played back, in the order in which they act at one moment.
+fn actors(settings: &super::Settings, plays: Tracks) -> Vec<Box<dyn Actor>> {
+    let mut actors: Vec<Box<dyn Actor>> = Vec::new();
+    if !plays.has(Track::Lifecycle) {
+        actors.push(Box::new(lifecycle::NodeHealth::new()));
+        actors.push(Box::new(lifecycle::NodeTaints::new()));
+    }
+    if !plays.has(Track::DaemonSet) {
+        actors.push(Box::new(DaemonSetController::new(settings.daemon_set.clone())));
+    }
+    if !plays.has(Track::Scheduler) {
+        actors.push(Box::new(Scheduler::new(settings.scheduler.clone())));
+    }
+    if !plays.has(Track::Lifecycle) {
+        actors.push(Box::new(lifecycle::TaintEviction::new()));
+        actors.push(Box::new(lifecycle::OwnerGc::new()));
+        actors.push(Box::new(lifecycle::PodGc::new()));
+    }
+    if !plays.has(Track::Kubelet) {
+        actors.push(Box::new(Kubelet::new(settings.kubelet.clone())));
+    }
+    actors
+}
+
+struct Run<'a> {
+    world: World,
+    playback: Playback,
+    source: &'a mut dyn Source,
+    sink: &'a mut dyn Sink,
+    progress: &'a mut dyn FnMut(u64, Time),
+    /// Events of the trace that were read and not yet played.
+    pending: VecDeque<Event>,
+    buffer: Vec<Event>,
+    exhausted: bool,
+    /// How many events of the trace were played or passed over.
+    read: u64,
+    injections: VecDeque<Injection>,
+    activity: Activity,
+    narrative: Narrative,
+    first: Option<Time>,
+    trace_end: Option<Time>,
+    by_track: [u64; 16],
+    written: u64,
+}
+
+impl Run<'_> {
+    fn go(&mut self, until: Until) -> Result<EndedBy, ReplayError> {
+        loop {
+            let played = self.peek()?.map(|event| event.at);
+            let injected = self.injections.front().map(|injection| injection.at.or(played));
+            let injected = injected.map(|at| at.or(self.first).unwrap_or(Time(0)));
+            let due = self.world.due();
+            let next = [played, injected, due].into_iter().flatten().min();
+            if let Some((at, ended_by)) = self.end(until, next, played.or(injected)) {
+                self.activity.end(at);
+                return Ok(ended_by);
+            }
+            let Some(now) = next else { return Ok(EndedBy::NothingLeft) };
+            self.first.get_or_insert(now);
+            // A what-if without a time comes before the first event; any other after what is played with it.
+            self.inject(now, |at| at.is_none())?;
+            self.play(now)?;
+            self.inject(now, |at| at.is_some_and(|at| at <= now))?;
+            self.world.settle_moment(now).map_err(|error| ReplayError::Actor { at: now, error })?;
+            self.flush(false)?;
+        }
+    }
+
+    /// Whether the run ends before anything more happens: when, and why. `outside` is the next moment at which
+    /// something comes from outside.
+    fn end(&self, until: Until, next: Option<Time>, outside: Option<Time>) -> Option<(Time, EndedBy)> {
+        let trace_end = self.trace_end.or(self.first).unwrap_or(Time(0));
+        match until {
+            Until::At(end) => next.is_none_or(|next| next > end).then_some((end, EndedBy::Time)),
+            _ if outside.is_some() => None,
+            Until::End => next.is_none_or(|n| n > trace_end).then_some((trace_end, EndedBy::TraceEnd)),
+            Until::After(more) => {
+                let end = trace_end + more;
+                next.is_none_or(|next| next > end).then_some((end, EndedBy::Time))
+            }
+            Until::Settled => {
+                let quiet = self.activity.last.map_or(trace_end, |last| last + QUIET).max(trace_end);
+                let calm = next.is_none_or(|next| next > quiet + QUIET);
+                if calm && self.activity.settled(&self.world.cluster) {
+                    return Some((quiet, EndedBy::Settled));
+                }
+                let limit = trace_end + PATIENCE;
+                next.is_some_and(|next| next > limit).then_some((limit, EndedBy::Patience))
+            }
+        }
+    }
+
+    /// The next event of the trace.
+    fn peek(&mut self) -> Result<Option<&Event>, ReplayError> {
+        while self.pending.is_empty() && !self.exhausted {
+            self.buffer.clear();
+            let more =
+                self.source.next(&mut self.world.names, &mut self.buffer).map_err(ReplayError::Source)?;
+            self.exhausted = !more;
+            self.pending.extend(self.buffer.drain(..));
+        }
+        Ok(self.pending.front())
+    }
+
+    fn play(&mut self, now: Time) -> Result<(), ReplayError> {
+        while let Some(&event) = self.peek()?
+            && event.at <= now
+        {
+            self.pending.pop_front();
+            self.read += 1;
+            let seq = Seq(self.read);
+            let played = self.playback.play(&mut self.world, seq, &event);
+            played.map_err(|error| ReplayError::Trace { seq, error })?;
+            self.trace_end = Some(event.at);
+            if self.read.is_multiple_of(1024) {
+                (self.progress)(self.read, event.at);
+            }
+        }
+        Ok(())
+    }
+
+    fn inject(&mut self, now: Time, which: impl Fn(Option<Time>) -> bool) -> Result<(), ReplayError> {
+        while self.injections.front().is_some_and(|injection| which(injection.at)) {
+            let Some(injection) = self.injections.pop_front() else { return Ok(()) };
+            let deed = (injection.deed)(&self.world.cluster, &mut self.world.names);
+            for body in deed.map_err(ReplayError::Injection)? {
+                let happened = self.world.happen(Event::new(now, Track::User, body));
+                happened.map_err(|error| ReplayError::Injection(Box::new(error)))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, all: bool) -> Result<(), ReplayError> {
+        let events = &self.world.recorded;
+        let fresh = &events[self.narrative.seen()..];
+        for event in fresh {
+            self.by_track[event.track as usize] += 1;
+            if !event.flags.has(Flags::GENESIS) {
+                self.activity.observe(event);
+            }
+        }
+        self.narrative.observe(self.written, events, &self.world.changes);
+        if (all && !events.is_empty()) || events.len() >= BATCH {
+            self.sink.write(&self.world.names, events).map_err(ReplayError::Sink)?;
+            self.written += events.len() as u64;
+            self.world.recorded.clear();
+            self.world.changes.clear();
+            self.narrative.forget();
+        }
+        Ok(())
+    }
+
+    fn summary(&mut self, plays: Tracks, ended_by: EndedBy) -> Summary {
+        Summary {
+            trace_events: self.read,
+            played: self.playback.played,
+            events: self.by_track,
+            plays,
+            misfits: self.playback.misfits,
+            defaulted_pods: 0,
+            begin: self.first,
+            trace_end: self.trace_end,
+            end: self.activity.ended.or(Some(self.world.cluster.now())),
+            ended_by,
+            settled: self.activity.settled(&self.world.cluster),
+            milestones: self.narrative.take(),
+            undefined_priority_classes: super::undefined_priority_classes(&self.world),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The command line, as clap reads it.
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands;
+use crate::output::ColorChoice;
+
+const EXAMPLES: &str = "\
+Examples:
+  # Replay a recorded cluster and see what the DaemonSet controller did
+  kubetape run traces/lesson.tape
+
+  # What if this manifest had been applied instead?
+  kubetape run traces/lesson.tape -f daemonset.yaml -o what-if.tape
+  kubetape diff traces/lesson.tape what-if.tape
+
+  # Make a trace from a recording of your own
+  kubetape import watch.jsonl.gz audit.jsonl.gz -o cluster.tape
+
+  # Make up a small scenario by hand
+  kubetape node join x.tape worker-1 worker-2
+  kubetape apply x.tape -f daemonset.yaml
+  kubetape node label x.tape worker-1 run-fluentd=true
+  kubetape run x.tape
+
+Exit status:
+  0  done; what was compared or checked is the same or passes
+  1  what was compared differs, or what was checked does not pass
+  2  it could not be done; standard error says why";
+
+/// Replay, diff and explain Kubernetes DaemonSets from a log of cluster events.
+///
+/// A log (`.tape`) holds everything that happened in a cluster: nodes that join, leave and are relabelled,
+/// manifests that are applied, and what the controllers made of it. kubetape plays it back in virtual time
+/// through its own controllers.
+#[derive(Debug, Parser)]
+#[command(name = "kubetape", version, after_help = EXAMPLES, arg_required_else_help = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// When to colour; NO_COLOR is honoured
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = false)]
+    pub color: ColorChoice,
+    /// Print no remarks, warnings or progress on standard error
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+/// The verbs, in the order in which help lists them.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Import(commands::import::Args),
+    Run(commands::run::Args),
+    Diff(commands::diff::Args),
+    Show(commands::show::Args),
+    #[command(subcommand)]
+    Node(commands::node::Command),
+    Apply(commands::apply::Args),
+    Delete(commands::delete::Args),
+    Conformance(commands::conformance::Args),
+    Completions(commands::completions::Args),
+    Man(commands::man::Args),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}
