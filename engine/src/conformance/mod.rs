@@ -11,6 +11,7 @@
 //! | [`Format::Lockstep`] | a scenario, with every round's decisions of controller and environment |
 
 mod loader;
+mod lockstep;
 mod objects;
 mod predicates;
 mod upstream;
@@ -22,7 +23,7 @@ use flate2::bufread::MultiGzDecoder;
 use serde_json::Value;
 
 /// How many failures a report explains.
-const EXPLAINED: usize = 12;
+const EXPLAINED: usize = 120;
 
 /// What a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,7 +197,7 @@ fn runner(format: Format) -> Box<dyn Runner> {
     match format {
         Format::Predicates => Box::new(predicates::Predicates::default()),
         Format::Upstream => Box::new(upstream::Upstream),
-        Format::Lockstep => unreachable!(),
+        Format::Lockstep => Box::new(lockstep::Lockstep),
     }
 }
 

@@ -38,7 +38,7 @@ pub use sync::{Creation, Deletion, Report, SyncError, SyncOutcome};
 
 use crate::cluster::{Change, Cluster, DaemonSet, Node, Object};
 use crate::event::Event;
-use crate::names::{Names, NodeId, ObjectId, Seq, Sym, sym};
+use crate::names::{DocId, Names, NodeId, ObjectId, Seq, Sym, sym};
 use crate::selector::Eligibility;
 use crate::sim::{Actor, Context};
 use crate::time::Time;
@@ -81,6 +81,9 @@ pub struct DaemonSetController {
     claims: grouping::Claims,
     fleet: grouping::Fleet,
     observer: Option<Sender<(Key, SyncOutcome)>>,
+    /// Labels of templates' revisions that are not to be computed.
+    hashes: BTreeMap<DocId, Sym>,
+    syncs: u64,
 }
 
 /// What the controller has to remember from one act to the next.
@@ -113,12 +116,21 @@ impl DaemonSetController {
             claims: grouping::Claims::default(),
             fleet: grouping::Fleet::default(),
             observer: None,
+            hashes: BTreeMap::new(),
+            syncs: 0,
         }
     }
 
     /// Sends the outcome of every sync, also of those that write nothing.
     pub fn observed_by(mut self, observer: Sender<(Key, SyncOutcome)>) -> Self {
         self.observer = Some(observer);
+        self
+    }
+
+    /// Gives the revisions of some templates labels that are known from elsewhere, such as a recording; others
+    /// get [`revision_hash`].
+    pub fn with_hashes(mut self, hashes: BTreeMap<DocId, Sym>) -> Self {
+        self.hashes = hashes;
         self
     }
 
@@ -157,6 +169,7 @@ impl DaemonSetController {
 
     /// Syncs the DaemonSet of a key, and emits what that decides.
     fn sync(&mut self, key: Key, woken_by: Seq, context: &mut Context<'_>) {
+        self.syncs += 1;
         let out = self.decide(key, woken_by, None, context.cluster, context.names, context.now);
         emit::emit(context, &out, woken_by);
         if out.error.is_some() {
@@ -206,6 +219,7 @@ impl DaemonSetController {
             backoff: &mut self.state.backoff,
             api: api.unwrap_or(&mut afterwards),
             woken_by,
+            hashes: &self.hashes,
             touched: self.state.touched.get(&object.id).map_or(&[], Vec::as_slice),
             claims: &mut self.claims,
             fleet: &mut self.fleet,
@@ -270,6 +284,10 @@ impl Actor for DaemonSetController {
         let seen = wake::Seen { seq, event, change, cluster, names };
         self.touch(&seen);
         self.wake(&seen);
+    }
+
+    fn syncs(&self) -> u64 {
+        self.syncs
     }
 
     fn due(&self) -> Option<Time> {

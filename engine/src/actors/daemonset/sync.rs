@@ -1,5 +1,7 @@
 //! One sync of one DaemonSet, in upstream's order (`syncDaemonSet`).
 
+use std::collections::BTreeMap;
+
 use super::api::ApiServer;
 use super::backoff::Backoff;
 use super::expectations::Expectations;
@@ -11,8 +13,8 @@ use super::rollout::{self, Limits, Step};
 use super::status::Counts;
 use super::{Key, Settings};
 use crate::cluster::{Cluster, DaemonSet, Object, UpdateStrategy};
-use crate::event::{Why, WorkloadStatus};
-use crate::names::{Names, NodeId, ObjectId, PodId, Seq, Sym};
+use crate::event::{Phase, Why, WorkloadStatus};
+use crate::names::{DocId, Names, NodeId, ObjectId, PodId, Seq, Sym};
 use crate::time::{Micros, Time};
 
 /// Why a sync failed; its key is tried again after a while.
@@ -155,6 +157,8 @@ pub(super) struct Sync<'a> {
     pub api: &'a mut dyn ApiServer,
     /// The event that woke the sync.
     pub woken_by: Seq,
+    /// Labels of revisions that are known from elsewhere.
+    pub hashes: &'a BTreeMap<DocId, Sym>,
     /// The last event about the DaemonSet's pods on a node, by the node's number.
     pub touched: &'a [Seq],
     pub claims: &'a mut Claims,
@@ -202,7 +206,7 @@ impl Sync<'_> {
 
     fn construct_history(&mut self, names: &mut Names) -> Result<History, SyncError> {
         let selector = grouping::selector(self.spec).map_err(|reason| SyncError::BadSelector { reason })?;
-        let history = History::construct(self.cluster, names, self.object, self.spec, selector);
+        let history = History::construct(self.cluster, names, self.object, self.spec, selector, self.hashes);
         self.out.revisions.clone_from(&history.operations);
         self.claims.gather(self.cluster, names, self.object, selector);
         self.fleet.group(self.cluster, names, &self.claims.pods);
@@ -289,7 +293,13 @@ impl Sync<'_> {
         let limits = Limits::resolve(&self.spec.strategy, i64::try_from(desired).unwrap_or(i64::MAX))?;
         let Step { deletes, free_deletes, creates, free_creates } =
             rollout::step(self.fleet, &limits, rules, names)?;
-        let deletes: Vec<_> = deletes.into_iter().map(|pod| (pod, Why::Outdated)).collect();
+        let why = |pod: &DaemonPod| match pod.phase {
+            Phase::Failed => Why::Failed,
+            Phase::Succeeded => Why::Succeeded,
+            _ if self.cluster.present_node(pod.node).is_none() => Why::NodeMissing,
+            _ => Why::Outdated,
+        };
+        let deletes: Vec<_> = deletes.into_iter().map(|pod| (pod, why(&pod))).collect();
         self.sync_nodes(&deletes, free_deletes, &creates, free_creates, names)
     }
 
