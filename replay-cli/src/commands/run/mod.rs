@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use kubetape_engine::cluster::Cluster;
 use kubetape_engine::event::{Event, Track};
-use kubetape_engine::log::{Digest, Draft, Identity, LogError, Options, Reader, SyncPolicy};
+use kubetape_engine::log::{Digest, Draft, Identity, LogError, Options, Reader};
 use kubetape_engine::names::Names;
 use kubetape_engine::replay::{
     self, Injection, InjectionError, Plan, ReplayError, Sink, SourceError, Timings, Tracks, Until,
@@ -112,7 +112,7 @@ impl FromStr for UntilArg {
 }
 
 pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
-    let mut reader = Reader::open(&args.trace)?;
+    let mut reader = Reader::open(&args.trace)?.ahead();
     let (timings, names) = recorded_timings(args)?;
     let said = Rc::default();
     let injections = what_ifs(args, &said)?;
@@ -219,9 +219,7 @@ enum Target {
 impl Target {
     fn open(args: &Args) -> Result<Self, CliError> {
         match &args.output {
-            Some(path) => {
-                Ok(Target::Log(Draft::create(path, args.force, &Options { sync: SyncPolicy::OnClose })?))
-            }
+            Some(path) => Ok(Target::Log(Draft::create(path, args.force, &Options::output())?)),
             None => Ok(Target::Nowhere(Box::default())),
         }
     }
