@@ -363,9 +363,11 @@ fn zz_guess() {
                 kubetape_engine::event::Body::PodDeleted { why: x, .. },
                 kubetape_engine::event::Body::PodDeleted { why: y, .. },
             ) = (a.body, b.body)
-                && x != y && a.track == b.track {
-                    *wrong.entry(format!("why told {x:?} guessed {y:?}")).or_default() += 1;
-                }
+                && x != y
+                && a.track == b.track
+            {
+                *wrong.entry(format!("why told {x:?} guessed {y:?}")).or_default() += 1;
+            }
         }
         for (k, v) in wrong {
             println!("  {v} {k}");

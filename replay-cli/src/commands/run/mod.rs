@@ -212,14 +212,14 @@ fn failure(args: &Args, error: ReplayError) -> CliError {
 
 /// Where the run goes.
 enum Target {
-    Log(Draft),
+    Log(Box<Draft>),
     Nowhere(Box<Identity>),
 }
 
 impl Target {
     fn open(args: &Args) -> Result<Self, CliError> {
         match &args.output {
-            Some(path) => Ok(Target::Log(Draft::create(path, args.force, &Options::output())?)),
+            Some(path) => Ok(Target::Log(Box::new(Draft::create(path, args.force, &Options::output())?))),
             None => Ok(Target::Nowhere(Box::default())),
         }
     }
