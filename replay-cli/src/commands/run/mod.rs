@@ -242,7 +242,7 @@ impl Sink for Kept {
     fn write(&mut self, names: &Names, events: &[Event]) -> Result<(), SourceError> {
         self.history.observe(names, events);
         match &mut self.target {
-            Target::Log(draft) => Sink::write(&mut **draft, names, events),
+            Target::Log(draft) => Sink::write(&mut ***draft, names, events),
             Target::Nowhere(identity) => identity.write(names, events),
         }
     }
