@@ -112,7 +112,9 @@ impl Summed<'_> {
             }
         }
         for class in &self.summary.undefined_priority_classes {
-            out.warn(format!("priority class {class:?} is named by pods and defined by nothing: they count as priority 0"));
+            out.warn(format!(
+                "priority class {class:?} is named by pods and defined by nothing: they count as priority 0"
+            ));
             out.note("  hint: `kubectl get priorityclasses -o yaml` shows it; add it with -f, or import it with the trace");
         }
         let misfits = self.summary.misfits;
