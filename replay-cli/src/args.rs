@@ -59,6 +59,9 @@ pub struct Global {
 pub enum Command {
     Run(commands::run::Args),
     Diff(commands::diff::Args),
+    Explain(commands::explain::Args),
+    Verify(commands::verify::Args),
+    Test(commands::test::Args),
     Show(commands::show::Args),
     #[command(subcommand)]
     Node(commands::node::Command),

@@ -3,10 +3,13 @@
 pub mod completions;
 pub mod delete;
 pub mod diff;
+pub mod explain;
 pub mod man;
 pub mod node;
 pub mod run;
 pub mod show;
+pub mod test;
+pub mod verify;
 
 use std::process::ExitCode;
 
@@ -19,6 +22,9 @@ pub fn run(command: Command, out: &mut Out) -> Result<ExitCode, CliError> {
     match command {
         Command::Run(args) => run::run(&args, out),
         Command::Diff(args) => diff::run(&args, out),
+        Command::Explain(args) => explain::run(&args, out),
+        Command::Verify(args) => verify::run(&args, out),
+        Command::Test(args) => test::run(&args, out),
         Command::Show(args) => show::run(args, out),
         Command::Node(command) => node::run(command, out),
         Command::Delete(args) => delete::run(&args, out),
