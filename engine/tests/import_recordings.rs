@@ -298,3 +298,79 @@ fn other_recordings_fold_to_the_cluster_that_was_recorded() {
         }
     }
 }
+
+#[test]
+fn zz_debug() {
+    let Some(folder) = std::env::var_os("ZZ").map(PathBuf::from) else { return };
+    let mut names = Names::new();
+    let t = std::time::Instant::now();
+    let imported = import_files(&[folder.join("watch.jsonl.gz"), folder.join("audit.jsonl.gz")], &mut names);
+    println!("took {:?}", t.elapsed());
+    for e in &imported.events {
+        println!("{} {} by={} {:?} {:?}", e.at, e.track, names.text(e.by), e.flags, e.body);
+    }
+}
+#[test]
+fn zz_guess() {
+    let Some(place) = recordings() else { return };
+    for name in [
+        "A",
+        "B-1-unavailable",
+        "B-2-surge",
+        "C-1-heartbeat-taints",
+        "C-3-resources-priority-ports",
+        "E-1000",
+        "F-101",
+        "F-102",
+        "F-103",
+    ] {
+        let folder = place.join(name);
+        let mut names = Names::new();
+        let told = import_files(&[folder.join("watch.jsonl.gz"), folder.join("audit.jsonl.gz")], &mut names);
+        let mut names2 = Names::new();
+        let guessed = import_files(&[folder.join("watch.jsonl.gz")], &mut names2);
+        println!("{name}: {} {} {:?}", told.events.len(), guessed.events.len(), guessed.report.attributed);
+        let key = |e: &kubetape_engine::event::Event, names: &Names| {
+            format!(
+                "{} {} {:?} {:?}",
+                e.at,
+                e.body.kind(),
+                e.body.pod(),
+                e.body.node().map(|n| names.node_name(n).to_owned())
+            )
+        };
+        let mut wrong: BTreeMap<String, u32> = BTreeMap::new();
+        for (a, b) in told.events.iter().zip(&guessed.events) {
+            if a.body.kind() != b.body.kind() {
+                println!("DIVERGE {:?} {:?}", a, b);
+                break;
+            }
+            if a.track != b.track {
+                *wrong
+                    .entry(format!(
+                        "{} told {} by {} guessed {}",
+                        a.body.kind(),
+                        a.track,
+                        names.text(a.by),
+                        b.track
+                    ))
+                    .or_default() += 1;
+                if std::env::var_os("ZV").is_some() {
+                    println!("   {} {:?} {}", key(a, &names), b.body, names.text(a.by));
+                }
+            }
+            if let (
+                kubetape_engine::event::Body::PodDeleted { why: x, .. },
+                kubetape_engine::event::Body::PodDeleted { why: y, .. },
+            ) = (a.body, b.body)
+            {
+                if x != y && a.track == b.track {
+                    *wrong.entry(format!("why told {x:?} guessed {y:?}")).or_default() += 1;
+                }
+            }
+        }
+        for (k, v) in wrong {
+            println!("  {v} {k}");
+        }
+    }
+}

@@ -57,6 +57,7 @@ pub struct Global {
 /// The verbs, in the order in which help lists them.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Import(commands::import::Args),
     Run(commands::run::Args),
     Diff(commands::diff::Args),
     Explain(commands::explain::Args),
@@ -65,6 +66,9 @@ pub enum Command {
     Show(commands::show::Args),
     #[command(subcommand)]
     Node(commands::node::Command),
+    Apply(commands::apply::Args),
+    Check(commands::check::Args),
+    Create(commands::create::Args),
     Delete(commands::delete::Args),
     Completions(commands::completions::Args),
     Man(commands::man::Args),

@@ -222,7 +222,10 @@ impl Cluster {
                 if propagation == Propagation::Background {
                     return self.object_removed(names, object);
                 }
-                Ok(replace(&mut entry.deleting, Some(propagation)))
+                let change = replace(&mut entry.deleting, Some(propagation));
+                // A deletion that waits for finalizers is a change of what is wanted (`rest.BeforeDelete`).
+                entry.generation += i64::from(change.effective);
+                Ok(change)
             }
             Body::ObjectRemoved { object } => {
                 let entry = self.object_mut(names, object)?;
@@ -279,6 +282,9 @@ impl Cluster {
             }
             return Ok(CHANGED);
         }
+        // Pods and revisions may have been met before their owner.
+        let early = self.objects.remove(&id).filter(|entry| entry.applied == Seq::NONE);
+        let (pods, revisions) = early.map(|entry| (entry.pods, entry.revisions)).unwrap_or_default();
         let object = Object {
             id,
             key,
@@ -292,8 +298,8 @@ impl Cluster {
             spec: parsed.spec,
             applied: seq,
             changed: seq,
-            pods: Vec::new(),
-            revisions: Vec::new(),
+            pods,
+            revisions,
         };
         self.objects.insert(id, object);
         self.current.insert((key.kind, key.namespace, key.name), id);
@@ -540,6 +546,7 @@ impl Cluster {
         let bound = node.is_some_and(|node| named == Some(names.node_sym(node)));
         let pod = Pod {
             owner: None,
+            made_by: owner,
             node,
             ordinal,
             name,

@@ -20,6 +20,7 @@ pub use object::{DaemonSet, Object, ObjectSpec, TEMPLATE_GENERATION_ANNOTATION, 
 pub use pod::Pod;
 pub use revision::Revision;
 pub use shape::Shape;
+pub(crate) use shape::daemon_pod_doc;
 
 use crate::event::ConditionStatus;
 use crate::names::{
@@ -210,7 +211,7 @@ impl Cluster {
         if !pod.name.is_empty() {
             return names.text(pod.name).to_owned();
         }
-        let owner = pod.owner.map(|owner| names.text(names.object_key(owner).name)).unwrap_or("pod");
+        let owner = pod.made_by.map(|owner| names.text(names.object_key(owner).name)).unwrap_or("pod");
         let node = pod.node.map(|node| names.node_name(node)).unwrap_or_default();
         let namespace = names.text(pod.namespace);
         let identity = format!("{namespace}/{owner}/{node}/{}", pod.ordinal);

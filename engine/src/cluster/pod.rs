@@ -9,6 +9,8 @@ use crate::time::ApiSeconds;
 pub struct Pod {
     /// Its controller.
     pub owner: Option<ObjectId>,
+    /// The controller that made it, from which its name follows.
+    pub made_by: Option<ObjectId>,
     /// The node that it is bound to or, unbound, the one that it is for.
     pub node: Option<NodeId>,
     /// How many pods of the owner (for daemon pods: on that node) there were before it.

@@ -181,7 +181,7 @@ fn raise(amounts: &mut Amounts, floor: &[(Sym, i64)]) {
 /// The document of the pods that the DaemonSet controller makes from a template, after `CreatePodTemplate`
 /// and `GetPodFromTemplate`: labels, annotations and finalizers, and the spec with the automatic tolerations
 /// and without required node affinity, which each pod gets for its own node.
-pub(super) fn daemon_pod_doc(template: &Value) -> Value {
+pub(crate) fn daemon_pod_doc(template: &Value) -> Value {
     let mut metadata = Map::new();
     for field in ["labels", "annotations", "finalizers"] {
         if let Some(value) = template.pointer(&format!("/metadata/{field}")) {

@@ -130,3 +130,43 @@ fn pods_move_between_owner_and_orphans() {
         .unwrap();
     assert!(world.cluster.pod(pods[1]).unwrap().terminating());
 }
+
+#[test]
+fn pods_that_are_met_before_their_owner_are_its_own() {
+    let mut world = World::new();
+    let node = world.join("n");
+    let template = world.daemon_set("d", "i");
+    let owner =
+        world.names.object(crate::names::ObjectKey { incarnation: 1, ..world.names.object_key(template) });
+    let pod = world.cluster.next_pod();
+    let doc = world.cluster.object(template).unwrap().daemon_set().unwrap().pod_doc;
+    let shape = world.names.shape(PodShape { doc, revision_hash: Sym::EMPTY, template_generation: None });
+    let (node, namespace, created) = (Some(node), sym::DEFAULT, ApiSeconds(0));
+    let body = Body::PodCreated {
+        pod,
+        owner: Some(owner),
+        node,
+        ordinal: 0,
+        name: Sym::EMPTY,
+        namespace,
+        shape,
+        created,
+    };
+    world.apply(body).unwrap();
+    let manifest = world.cluster.object(template).unwrap().manifest;
+    world.apply(Body::Applied { object: owner, manifest }).unwrap();
+    assert_eq!(world.cluster.object(owner).unwrap().pods, [pod]);
+}
+
+#[test]
+fn a_deletion_that_waits_is_a_generation() {
+    use crate::event::Propagation;
+    let mut world = World::new();
+    let object = world.daemon_set("d", "i");
+    for propagation in [Propagation::Foreground, Propagation::Orphan] {
+        world.apply(Body::DeleteRequested { object, propagation }).unwrap();
+        assert_eq!(world.cluster.object(object).unwrap().generation, 2);
+    }
+    world.apply(Body::ObjectRemoved { object }).unwrap();
+    assert!(!world.cluster.object(object).unwrap().present);
+}

@@ -84,12 +84,12 @@ impl AuditLog {
         acts.contains(&write.act).then_some(write)
     }
 
-    /// The write that a change seen at `at` came from, by name and time; among several the one whose actor is
-    /// expected, then the latest. It is not given out again.
+    /// The write that a change seen as `version` at `at` came from, by name and time; among several the one whose
+    /// actor is expected, then the latest. It is not given out again.
     pub fn by_name(
         &mut self,
         key: (Sym, Sym, Sym),
-        at: Time,
+        (version, at): (u64, Time),
         acts: &[Act],
         expected: impl Fn(Actor) -> bool,
     ) -> Option<Write> {
@@ -104,8 +104,9 @@ impl AuditLog {
             if write.received > at + SLACK {
                 continue;
             }
-            // What has a version would have been found by it.
-            if write.taken || write.version > 0 || !acts.contains(&write.act) {
+            // What has a version would have been found by it, but for the steps of a write that takes several.
+            let elsewhere = write.version > 0 && write.version <= version;
+            if write.taken || elsewhere || !acts.contains(&write.act) {
                 continue;
             }
             let wanted = expected(write.actor);
@@ -115,7 +116,8 @@ impl AuditLog {
         }
         let (_, index) = best?;
         let write = &mut self.writes[index as usize];
-        write.taken = true;
+        // An eviction shows twice: it marks the pod, then deletes it.
+        write.taken = write.act != Act::Evict;
         Some(*write)
     }
 

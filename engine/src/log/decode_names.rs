@@ -21,45 +21,63 @@ pub(super) struct LogNames {
     pub shapes: Vec<ShapeId>,
     pub resources: Vec<ResourcesId>,
     pub node_specs: Vec<NodeSpecId>,
+    /// What stands for names beyond the tables, in a repair; without it they are an error.
+    beyond: Option<Beyond>,
+}
+
+/// One entry of each table that says that it is lost.
+#[derive(Clone, Copy)]
+struct Beyond {
+    symbol: Sym,
+    node: NodeId,
+    object: ObjectId,
+    document: DocId,
+    shape: ShapeId,
+    resources: ResourcesId,
+    node_spec: NodeSpecId,
 }
 
 /// What is wrong with a record, for people.
 pub(super) type Wrong = String;
 
-fn entry<T: Copy>(table: &[T], what: &str, number: u32) -> Result<T, Wrong> {
+fn entry<T: Copy>(table: &[T], beyond: Option<T>, what: &str, number: u32) -> Result<T, Wrong> {
     let index = (number as usize).checked_sub(1).ok_or_else(|| format!("{what} is missing"))?;
-    table.get(index).copied().ok_or_else(|| {
+    table.get(index).copied().or(beyond).ok_or_else(|| {
         format!("{what} {number} is not in the log's dictionary, which has {} so far", table.len())
     })
 }
 
 impl LogNames {
     pub fn sym(&self, number: u32) -> Result<Sym, Wrong> {
-        if number == 0 { Ok(Sym::EMPTY) } else { entry(&self.symbols, "symbol", number) }
+        if number == 0 {
+            Ok(Sym::EMPTY)
+        } else {
+            entry(&self.symbols, self.beyond.map(|b| b.symbol), "symbol", number)
+        }
     }
 
     pub fn node(&self, number: u32) -> Result<NodeId, Wrong> {
-        entry(&self.nodes, "node", number)
+        entry(&self.nodes, self.beyond.map(|b| b.node), "node", number)
     }
 
     pub fn object(&self, number: u32) -> Result<ObjectId, Wrong> {
-        entry(&self.objects, "object", number)
+        entry(&self.objects, self.beyond.map(|b| b.object), "object", number)
     }
 
     pub fn doc(&self, number: u32) -> Result<DocId, Wrong> {
-        entry(&self.documents, "document", number)
+        entry(&self.documents, self.beyond.map(|b| b.document), "document", number)
     }
 
     pub fn shape(&self, number: u32) -> Result<ShapeId, Wrong> {
-        entry(&self.shapes, "shape", number)
+        entry(&self.shapes, self.beyond.map(|b| b.shape), "shape", number)
     }
 
     pub fn resources(&self, number: u32) -> Result<ResourcesId, Wrong> {
-        entry(&self.resources, "resource list", number)
+        entry(&self.resources, self.beyond.map(|b| b.resources), "resource list", number)
     }
 
     pub fn node_spec(&self, number: u32) -> Result<NodeSpecId, Wrong> {
-        entry(&self.node_specs, "node spec", number)
+        entry(&self.node_specs, self.beyond.map(|b| b.node_spec), "node spec", number)
     }
 
     /// How many entries each table has.
@@ -73,6 +91,36 @@ impl LogNames {
             self.resources.len(),
             self.node_specs.len(),
         ]
+    }
+
+    /// Fills the tables up to some counts with names that say that they are lost, and answers with such names for
+    /// whatever lies beyond. Gives how many were filled in.
+    pub fn stand_in(&mut self, counts: Option<[u32; TABLES]>, names: &mut Names) -> u64 {
+        let before: usize = self.counts().iter().sum();
+        let [symbols, nodes, objects, documents, shapes, resources, node_specs] = match counts {
+            Some(counts) => counts.map(|count| count as usize),
+            None => self.counts(),
+        };
+        self.symbols.extend((self.symbols.len()..symbols).map(|i| lost_symbol(names, "name", i + 1)));
+        self.nodes.extend((self.nodes.len()..nodes).map(|i| lost_node(names, i + 1)));
+        self.objects.extend((self.objects.len()..objects).map(|i| lost_object(names, i + 1)));
+        self.documents
+            .extend((self.documents.len()..documents).map(|i| lost_document(names, "document", i + 1)));
+        self.shapes.extend((self.shapes.len()..shapes).map(|i| lost_shape(names, i + 1)));
+        let no_resources = names.resources(ResourceList::default());
+        self.resources.resize(self.resources.len().max(resources), no_resources);
+        let no_spec = names.node_spec(NodeSpec::default());
+        self.node_specs.resize(self.node_specs.len().max(node_specs), no_spec);
+        self.beyond = Some(Beyond {
+            symbol: lost_symbol(names, "name", 0),
+            node: lost_node(names, 0),
+            object: lost_object(names, 0),
+            document: lost_document(names, "document", 0),
+            shape: lost_shape(names, 0),
+            resources: no_resources,
+            node_spec: no_spec,
+        });
+        self.counts().iter().sum::<usize>() as u64 - before as u64
     }
 
     /// Takes in the new names of a frame. After an error the dictionary is not fit for use.
@@ -166,6 +214,30 @@ impl LogNames {
         }
         Ok(())
     }
+}
+
+/// A text that says that a name is lost; number 0 where the number is not known either.
+fn lost_symbol(names: &mut Names, what: &str, number: usize) -> Sym {
+    names.sym(&format!("lost-{what}-{number}"))
+}
+
+fn lost_node(names: &mut Names, number: usize) -> NodeId {
+    let name = lost_symbol(names, "node", number);
+    names.node(name)
+}
+
+fn lost_object(names: &mut Names, number: usize) -> ObjectId {
+    let (kind, name) = (names.sym("Lost"), lost_symbol(names, "object", number));
+    names.object(ObjectKey { kind, namespace: Sym::EMPTY, name, incarnation: 0 })
+}
+
+fn lost_document(names: &mut Names, what: &str, number: usize) -> DocId {
+    names.doc(&format!("{{\"lost\":\"{what} {number}\"}}"))
+}
+
+fn lost_shape(names: &mut Names, number: usize) -> ShapeId {
+    let doc = lost_document(names, "pod", number);
+    names.shape(PodShape { doc, revision_hash: Sym::EMPTY, template_generation: None })
 }
 
 /// A taint effect by its number.

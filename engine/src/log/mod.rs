@@ -39,16 +39,25 @@ mod digest;
 mod encode_names;
 mod encoder;
 mod error;
+mod faulty;
 mod file;
 mod frame;
 mod frames;
 mod header;
 mod payload;
 mod reader;
+mod repair;
 mod storage;
+mod verify;
 mod window;
 mod writer;
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod damage_tests;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod fault_tests;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
@@ -59,8 +68,11 @@ pub use ahead::ReadAhead;
 pub use digest::Digest;
 pub use encoder::Identity;
 pub use error::{Damage, LogError, Torn};
+pub use faulty::{Fault, FaultyStorage};
 pub use file::{Draft, FileStorage};
 pub use header::State;
 pub use reader::{Batch, Reader};
+pub use repair::{Repaired, repair};
 pub use storage::{MemoryStorage, Storage};
+pub use verify::{Report, verify};
 pub use writer::{Options, Recovered, SyncPolicy, Writer};

@@ -114,7 +114,7 @@ impl Reader {
                 genesis: frame.kind == FrameKind::Genesis,
                 last_time: frame.last_time,
                 offset,
-                chain: frame.digest,
+                chain: self.frames.chain(),
             }));
         }
     }

@@ -10,7 +10,7 @@ use super::encoder::Encoder;
 use super::error::{LogError, Torn};
 use super::file::FileStorage;
 use super::format::{ALIGN, CLOSE_LEN, FILE_HEADER_LEN, FRAME_HEADER_LEN, FrameKind, PAYLOAD_MAX};
-use super::frame::FrameHeader;
+use super::frame::{self, FrameHeader};
 use super::header::{FIXED_LEN, FileHeader, State};
 use super::reader::Reader;
 use super::storage::{Storage, write_all};
@@ -128,12 +128,15 @@ impl Writer {
         let closed = frames.last_kind() == Some(FrameKind::Close);
         let mut writer = Writer::over(frames.into_storage(), options, encoder);
         (writer.end, writer.chain, writer.begun) = (end, chain, begun);
-        writer.state = if closed { state } else { State::Open };
+        writer.state = state;
         if recovered.torn.as_ref().is_some_and(|torn| torn.bytes > 0) {
             let cut = writer.storage.truncate(end);
             cut.map_err(|source| writer.poison("cut", source))?;
             writer.unsynced = true;
             writer.sync()?;
+        }
+        if !closed {
+            writer.reopen()?;
         }
         Ok((writer, names, recovered))
     }
@@ -211,24 +214,18 @@ impl Writer {
         }
         self.buffer.resize(self.buffer.len().next_multiple_of(ALIGN as usize), 0);
         self.reopen()?;
-        let mut frame = FrameHeader {
-            kind,
-            len: len as u32,
-            events,
-            first,
-            first_time,
-            last_time,
-            previous: self.chain,
-            digest: Digest::default(),
-        };
-        let header = frame.seal(&self.buffer[FRAME_HEADER_LEN..]);
+        let frame =
+            FrameHeader { kind, len: len as u32, events, first, first_time, last_time, previous: self.chain };
+        let header = frame.to_bytes();
+        let digest = frame::digest(&header, &self.buffer[FRAME_HEADER_LEN..]);
         self.buffer[..FRAME_HEADER_LEN].copy_from_slice(&header);
+        self.buffer.extend_from_slice(&digest.0.to_le_bytes());
         let buffer = std::mem::take(&mut self.buffer);
         let written = self.write(self.end, &buffer);
         self.buffer = buffer;
         written?;
         self.end += frame.frame_len();
-        self.chain = frame.digest;
+        self.chain = digest;
         Ok(())
     }
 

@@ -27,11 +27,28 @@ pub struct Admitted {
 /// The API server's refusal, with the places in the file and hints. A kind that this door does not know is
 /// refused as one that is not registered: ask [`Document::is_known`] first.
 pub fn admit(document: &Document, previous: Option<&Value>, namespace: &str) -> Result<Admitted, Refusal> {
+    match &document.content {
+        Content::TooLarge => return Err(too_large()),
+        Content::Malformed(malformed) => {
+            // Such text never reaches the server: these are the client's words.
+            let message = format!("error converting YAML to JSON: {}", malformed.text);
+            return Err(Refusal::bad_request(message, "", &malformed.text, Some(malformed.place)));
+        }
+        Content::Parsed { .. } => {}
+    }
+    for (key, written) in [("kind", &document.kind), ("apiVersion", &document.api_version)] {
+        if written.is_empty() {
+            let text = format!("{key} not set");
+            let mut refusal = Refusal::bad_request(text.clone(), key, &text, Some(document.place));
+            let example = if key == "kind" { "kind: DaemonSet" } else { "apiVersion: apps/v1" };
+            refusal.problems[0].hint = Some(format!("say what it is, for example `{example}`"));
+            return Err(refusal);
+        }
+    }
     match registry::KINDS.iter().find(|k| k.name == document.kind) {
         Some(kind) => admit_as(kind, document, previous, namespace),
         None => {
-            let gvk = Gvk::of(&document.api_version, &document.kind);
-            let text = not_registered(&gvk);
+            let text = not_registered(&Gvk::of(&document.api_version, &document.kind));
             Err(Refusal::bad_request(text.clone(), "kind", &text, Some(document.place)))
         }
     }
@@ -140,7 +157,9 @@ fn decode(kind: &'static Kind, document: &Document) -> Result<Value, Refusal> {
         if gvk.api_version == "extensions/v1beta1" { &["templateGeneration", "rollbackTo"] } else { &[] };
     let decoded = strict::decode(root, schema, extra);
     if let Some(error) = decoded.error.filter(|_| own || actual.name == gvk.kind) {
-        return Err(cannot(&error.text, &error.field, Some(error.place)));
+        let mut refusal = cannot(&error.text, &error.field, Some(error.place));
+        refusal.problems[0].hint = hints::mistyped(&error.text);
+        return Err(refusal);
     }
     if !own {
         let text = format!(
@@ -196,16 +215,21 @@ fn interpret(root: &Node, kind: &Kind) -> Result<Gvk, (String, super::tree::Plac
             return Err((text, root.place));
         }
     }
-    let field = |name: &str| match root.get(name) {
-        None => Ok(""),
-        Some(node) => match &node.value {
-            Tree::Text(text) => Ok(&**text),
-            Tree::Null => Ok(""),
-            _ => Err((
-                format!("{PREFIX} {} into Go struct field .{name} of type string", found(node)),
-                node.place,
-            )),
-        },
+    // Letter case does not matter here, unlike in the decoding that follows; the last spelling wins.
+    let field = |name: &str| {
+        let mut written = "";
+        for entry in root.entries().iter().filter(|e| e.key.eq_ignore_ascii_case(name)) {
+            match &entry.value.value {
+                Tree::Text(text) => written = text,
+                Tree::Null => {}
+                _ => {
+                    let kind = found(&entry.value);
+                    let text = format!("{PREFIX} {kind} into Go struct field .{name} of type string");
+                    return Err((text, entry.value.place));
+                }
+            }
+        }
+        Ok(written)
     };
     let (api_version, name) = (field("apiVersion")?, field("kind")?);
     if api_version.matches('/').count() > 1 {

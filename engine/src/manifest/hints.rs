@@ -37,6 +37,25 @@ pub(crate) fn unknown(field: &Unknown, root: &Node, kind: Schema) -> Option<Stri
     None
 }
 
+/// What to do about a value of the wrong type.
+pub(crate) fn mistyped(text: &str) -> Option<String> {
+    let wants_text = text.ends_with("of type string") || text.ends_with("of type map[string]string");
+    let hint = if text.contains("cannot unmarshal bool") && wants_text {
+        "YAML reads true, yes, on, y and the like as booleans: put the value in quotes"
+    } else if text.contains("cannot unmarshal number") && wants_text {
+        "put the value in quotes"
+    } else if text.contains("cannot unmarshal object") && text.contains("of type []") {
+        "a list is expected: begin each element with `- `"
+    } else if text.contains("cannot unmarshal string") && text.contains("of type int") {
+        "take the quotes off"
+    } else if text == super::quantity::FORMAT_WRONG {
+        "write a number with a suffix such as m, k, M, G, Ki, Mi, Gi and no blank: `500m`, `128Mi`"
+    } else {
+        return None;
+    };
+    Some(hint.to_owned())
+}
+
 fn structure(ty: &Type) -> Option<&'static Struct> {
     match ty {
         Type::Pointer(inner) => structure(inner),

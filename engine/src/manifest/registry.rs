@@ -78,7 +78,14 @@ const OTHERS: [(&str, &[&str]); 3] = [
     ),
     (
         "apps/v1",
-        &["StatefulSet", "DaemonSetList", "DeploymentList", "ReplicaSetList", "StatefulSetList", "Scale"],
+        &[
+            "StatefulSet",
+            "DaemonSetList",
+            "DeploymentList",
+            "ReplicaSetList",
+            "StatefulSetList",
+            "ControllerRevisionList",
+        ],
     ),
     ("batch/v1", &["Job", "CronJob", "JobList", "CronJobList"]),
 ];

@@ -1,9 +1,13 @@
 //! The verbs, one file each.
 
+pub mod apply;
+pub mod check;
 pub mod completions;
+pub mod create;
 pub mod delete;
 pub mod diff;
 pub mod explain;
+pub mod import;
 pub mod man;
 pub mod node;
 pub mod run;
@@ -20,6 +24,7 @@ use crate::output::Out;
 /// Runs a verb. What it returns is the exit status; an error is status 2.
 pub fn run(command: Command, out: &mut Out) -> Result<ExitCode, CliError> {
     match command {
+        Command::Import(args) => import::run(&args, out),
         Command::Run(args) => run::run(&args, out),
         Command::Diff(args) => diff::run(&args, out),
         Command::Explain(args) => explain::run(&args, out),
@@ -27,6 +32,9 @@ pub fn run(command: Command, out: &mut Out) -> Result<ExitCode, CliError> {
         Command::Test(args) => test::run(&args, out),
         Command::Show(args) => show::run(args, out),
         Command::Node(command) => node::run(command, out),
+        Command::Apply(args) => apply::run(&args, out),
+        Command::Check(args) => check::run(&args, out),
+        Command::Create(args) => create::run(&args, out),
         Command::Delete(args) => delete::run(&args, out),
         Command::Completions(args) => completions::run(args, out),
         Command::Man(args) => man::run(args, out),

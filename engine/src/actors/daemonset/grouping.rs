@@ -14,8 +14,10 @@ pub(super) struct Claims {
     pub adopts: Vec<PodId>,
     /// Own pods that the selector no longer selects.
     pub releases: Vec<PodId>,
-    /// Pods that were created and seen within the sync; upstream's fakes create them without owner.
-    pub adopted_at_once: usize,
+    /// Whether pods were created or deleted, and seen to be, within the sync.
+    pub changed: bool,
+    /// Pods created and seen within the sync that have no owner yet.
+    adopted_at_once: usize,
     /// Whether the selector selects the pods of a shape, as far as was asked.
     by_shape: Vec<(ShapeId, bool)>,
 }
@@ -28,7 +30,7 @@ impl Claims {
         self.adopts.clear();
         self.releases.clear();
         self.by_shape.clear();
-        self.adopted_at_once = 0;
+        (self.changed, self.adopted_at_once) = (false, 0);
         for &id in &object.pods {
             let Some(pod) = cluster.pod(id) else { continue };
             if self.selects(cluster, names, selector, id) {
@@ -62,10 +64,23 @@ impl Claims {
         self.adopts.len() + self.releases.len() + self.adopted_at_once
     }
 
+    /// Whether there is anything to adopt.
+    pub fn adopts_any(&self) -> bool {
+        self.adopts.len() + self.adopted_at_once > 0
+    }
+
+    /// Takes a pod in that was created within the sync.
+    pub fn add(&mut self, pod: DaemonPod) {
+        self.adopted_at_once += usize::from(pod.orphan);
+        self.pods.push(pod);
+        self.changed = true;
+    }
+
     /// Takes a pod out that is gone within the sync.
     pub fn forget(&mut self, gone: &DaemonPod) {
         self.pods.retain(|pod| pod.id.is_none() || pod.id != gone.id);
         self.adopts.retain(|id| Some(*id) != gone.id);
+        self.changed = true;
     }
 }
 

@@ -62,13 +62,13 @@ pub(super) fn node(
     }
     running.sort_by(|a, b| a.by_age(b, names));
     if !rules.allows_surge {
-        wanted.deletes.extend(running.iter().skip(1).map(|pod| (*pod, Why::Duplicate)));
+        wanted.deletes.extend(running.iter().skip(1).map(|pod| (*pod, surplus(pod, pods, rules))));
     } else if running.is_empty() {
         if eligibility.should_run {
             wanted.creates.push(node);
         }
     } else {
-        surplus_while_surging(&running, rules, wanted);
+        surplus_while_surging(&running, pods, rules, wanted);
     }
 }
 
@@ -90,20 +90,30 @@ impl FailedPods<'_> {
     }
 }
 
+/// Why a pod too many goes: because it is of another template, unless it is one of several such.
+fn surplus(pod: &DaemonPod, pods: &[DaemonPod], rules: &Rules) -> Why {
+    let old = |other: &DaemonPod| !other.terminating && !other.orphan && !other.updated(rules);
+    if pod.updated(rules) || pods.iter().any(|other| other.id != pod.id && old(other)) {
+        Why::Duplicate
+    } else {
+        Why::Outdated
+    }
+}
+
 /// A surging node keeps the oldest pod of the current template and the oldest other one, and the latter only
 /// while it is ready and the former is not available. Pods of the current template are told by hash alone.
-fn surplus_while_surging(running: &[DaemonPod], rules: &Rules, wanted: &mut Wanted) {
+fn surplus_while_surging(running: &[DaemonPod], pods: &[DaemonPod], rules: &Rules, wanted: &mut Wanted) {
     let (mut oldest_new, mut oldest_old) = (None, None);
     for pod in running {
         let place = if pod.hash == rules.hash { &mut oldest_new } else { &mut oldest_old };
         match place {
             None => *place = Some(pod),
-            Some(_) => wanted.deletes.push((*pod, Why::Duplicate)),
+            Some(_) => wanted.deletes.push((*pod, surplus(pod, pods, rules))),
         }
     }
     if let (Some(new), Some(old)) = (oldest_new, oldest_old)
         && (!old.ready || new.available(rules))
     {
-        wanted.deletes.push((*old, Why::Outdated));
+        wanted.deletes.push((*old, surplus(old, pods, rules)));
     }
 }

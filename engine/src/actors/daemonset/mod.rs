@@ -6,6 +6,7 @@
 //! `status` the counters; `emit` makes events of it.
 
 mod admission;
+mod api;
 mod backoff;
 mod emit;
 mod expectations;
@@ -27,6 +28,9 @@ use std::sync::mpsc::Sender;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use admission::Refusal;
+pub(crate) use api::ApiServer;
+pub(crate) use pod::DaemonPod;
 pub use revision::{RevisionOperation, revision_hash};
 pub use rollout::Limits;
 pub use settings::Settings;
@@ -34,7 +38,7 @@ pub use sync::{Creation, Deletion, Report, SyncError, SyncOutcome};
 
 use crate::cluster::{Change, Cluster, DaemonSet, Node, Object};
 use crate::event::Event;
-use crate::names::{Names, NodeId, ObjectId, Seq, Sym, sym};
+use crate::names::{DocId, Names, NodeId, ObjectId, Seq, Sym, sym};
 use crate::selector::Eligibility;
 use crate::sim::{Actor, Context};
 use crate::time::Time;
@@ -77,6 +81,8 @@ pub struct DaemonSetController {
     claims: grouping::Claims,
     fleet: grouping::Fleet,
     observer: Option<Sender<(Key, SyncOutcome)>>,
+    /// Labels of templates' revisions that are not to be computed.
+    hashes: BTreeMap<DocId, Sym>,
 }
 
 /// What the controller has to remember from one act to the next.
@@ -109,12 +115,20 @@ impl DaemonSetController {
             claims: grouping::Claims::default(),
             fleet: grouping::Fleet::default(),
             observer: None,
+            hashes: BTreeMap::new(),
         }
     }
 
     /// Sends the outcome of every sync, also of those that write nothing.
     pub fn observed_by(mut self, observer: Sender<(Key, SyncOutcome)>) -> Self {
         self.observer = Some(observer);
+        self
+    }
+
+    /// Gives the revisions of some templates labels that are known from elsewhere, such as a recording; others
+    /// get [`revision_hash`].
+    pub fn with_hashes(mut self, hashes: BTreeMap<DocId, Sym>) -> Self {
+        self.hashes = hashes;
         self
     }
 
@@ -153,14 +167,7 @@ impl DaemonSetController {
 
     /// Syncs the DaemonSet of a key, and emits what that decides.
     fn sync(&mut self, key: Key, woken_by: Seq, context: &mut Context<'_>) {
-        let out = self.decide(
-            key,
-            woken_by,
-            sync::ApiServer::default(),
-            context.cluster,
-            context.names,
-            context.now,
-        );
+        let out = self.decide(key, woken_by, None, context.cluster, context.names, context.now);
         emit::emit(context, &out, woken_by);
         if out.error.is_some() {
             self.state.queue.retry(key, context.now, woken_by);
@@ -176,11 +183,12 @@ impl DaemonSetController {
         }
     }
 
-    fn decide(
+    /// Decides what a sync does. Without an API server, what is asked for happens afterwards.
+    pub(crate) fn decide(
         &mut self,
         key: Key,
         woken_by: Seq,
-        api: sync::ApiServer,
+        api: Option<&mut dyn ApiServer>,
         cluster: &Cluster,
         names: &mut Names,
         now: Time,
@@ -196,6 +204,7 @@ impl DaemonSetController {
             let Some(node) = cluster.node(id) else { continue };
             self.fleet.nodes.push((id, fit(fits, object, spec, id, node, names)));
         }
+        let mut afterwards = api::AfterwardsApi::new(cluster, names, object, spec);
         let sync = sync::Sync {
             cluster,
             now,
@@ -205,14 +214,42 @@ impl DaemonSetController {
             spec,
             expectations: &mut self.state.expectations,
             backoff: &mut self.state.backoff,
-            api,
+            api: api.unwrap_or(&mut afterwards),
             woken_by,
+            hashes: &self.hashes,
             touched: self.state.touched.get(&object.id).map_or(&[], Vec::as_slice),
             claims: &mut self.claims,
             fleet: &mut self.fleet,
             out: SyncOutcome::default(),
         };
         sync.run(names)
+    }
+
+    /// Starts the delay after a failed pod, as if one had been deleted at a time.
+    pub(crate) fn back_off(&mut self, daemon_set: &Object, node: NodeId, since: Time) {
+        let key = backoff::BackoffKey {
+            daemon_set: daemon_set.id,
+            observed_generation: daemon_set.status.observed_generation,
+            node,
+        };
+        self.state.backoff.next(key, self.settings.backoff_bounds(), since);
+    }
+
+    /// Makes a DaemonSet wait for a pod that never comes.
+    pub(crate) fn expect_creation(&mut self, key: Key, now: Time) {
+        self.state.expectations.set(key, 1, 0, now);
+    }
+
+    /// Whether a DaemonSet's key waits for a sync.
+    pub(crate) fn is_queued(&self, key: Key) -> bool {
+        self.state.queue.is_ready(key)
+    }
+
+    /// Hands the node updates that are waiting to `syncNodeUpdate`.
+    pub(crate) fn sync_node_updates(&mut self, cluster: &Cluster, names: &Names) {
+        for (node, cause) in std::mem::take(&mut self.state.nodes) {
+            self.sync_node_update(node, cause, cluster, names);
+        }
     }
 }
 
@@ -251,18 +288,13 @@ impl Actor for DaemonSetController {
     }
 
     fn act(&mut self, context: &mut Context<'_>) {
-        for (node, cause) in std::mem::take(&mut self.state.nodes) {
-            self.sync_node_update(node, cause, context.cluster, context.names);
-        }
+        self.sync_node_updates(context.cluster, context.names);
         let mut keys = self.state.queue.take_due(context.now);
         keys.sort_by(|a, b| a.0.by_text(b.0, context.names));
         for (key, cause) in keys {
             self.sync(key, cause, context);
         }
-        let bounds = backoff::Bounds {
-            initial: self.settings.failed_pod_backoff_initial,
-            max: self.settings.failed_pod_backoff_max,
-        };
+        let bounds = self.settings.backoff_bounds();
         self.state.backoff.sweep(bounds, context.now);
     }
 }

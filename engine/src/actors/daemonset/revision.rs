@@ -1,5 +1,7 @@
 //! The history of a DaemonSet's templates, after `constructHistory` and `cleanupHistory`.
 
+use std::collections::BTreeMap;
+
 use crate::cluster::{Cluster, DaemonSet, Object, Revision};
 use crate::names::{DocId, Names, RevisionId, Sym};
 use crate::selector::LabelSelector;
@@ -55,6 +57,7 @@ impl History {
         object: &Object,
         spec: &DaemonSet,
         selector: &LabelSelector,
+        hashes: &BTreeMap<DocId, Sym>,
     ) -> History {
         let mut history = History::default();
         let mut current: Vec<(i64, Sym, RevisionId)> = Vec::new();
@@ -69,7 +72,7 @@ impl History {
         }
         let number = history.old.iter().map(|old| old.0).max().unwrap_or(0).max(0) + 1;
         match current.iter().copied().max_by_key(|candidate| candidate.0) {
-            None => history.snapshot(cluster, names, object, spec, number),
+            None => history.snapshot(cluster, names, object, spec, number, hashes),
             Some(kept) => {
                 history.hash = kept.1;
                 history.merge(&current, kept.2);
@@ -127,8 +130,12 @@ impl History {
         object: &Object,
         spec: &DaemonSet,
         number: i64,
+        hashes: &BTreeMap<DocId, Sym>,
     ) {
-        let text = revision_hash(names.doc_text(spec.template), object.status.collision_count);
+        let text = match hashes.get(&spec.template) {
+            Some(known) => names.text(*known).to_owned(),
+            None => revision_hash(names.doc_text(spec.template), object.status.collision_count),
+        };
         let name = format!("{}-{text}", names.text(object.key.name));
         let (hash, name) = (names.sym(&text), names.sym(&name));
         let namesakes = object.revisions.iter().chain(cluster.orphan_revisions(object.key.namespace));

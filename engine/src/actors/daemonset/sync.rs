@@ -1,6 +1,9 @@
 //! One sync of one DaemonSet, in upstream's order (`syncDaemonSet`).
 
-use super::backoff::{Backoff, Bounds};
+use std::collections::BTreeMap;
+
+use super::api::ApiServer;
+use super::backoff::Backoff;
 use super::expectations::Expectations;
 use super::grouping::{self, Claims, Fleet};
 use super::manage::{self, FailedPods, Wanted};
@@ -8,11 +11,11 @@ use super::pod::{DaemonPod, Rules};
 use super::revision::{History, RevisionOperation};
 use super::rollout::{self, Limits, Step};
 use super::status::Counts;
-use super::{Key, Settings, admission};
+use super::{Key, Settings};
 use crate::cluster::{Cluster, DaemonSet, Object, UpdateStrategy};
 use crate::event::{Phase, Why, WorkloadStatus};
-use crate::names::{Names, NodeId, ObjectId, PodId, Seq, Sym};
-use crate::time::{ApiSeconds, Micros, Time};
+use crate::names::{DocId, Names, NodeId, ObjectId, PodId, Seq, Sym};
+use crate::time::{Micros, Time};
 
 /// Why a sync failed; its key is tried again after a while.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +42,15 @@ pub enum SyncError {
     NodeMissing {
         /// The node.
         node: String,
+    },
+    /// The DaemonSet is being deleted, or gone, although the controller has not seen it yet.
+    #[error("pods cannot be adopted: the DaemonSet is being deleted")]
+    AdoptionRefused,
+    /// The API server refused to delete a pod.
+    #[error("pods could not be deleted: {reason}")]
+    DeletionRefused {
+        /// Its words.
+        reason: String,
     },
     /// The API server refused a pod.
     #[error("pods could not be created: {reason}")]
@@ -132,16 +144,6 @@ impl SyncOutcome {
     }
 }
 
-/// How the API server answers within a sync.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct ApiServer {
-    /// Created and deleted pods are seen at once, as with the fakes of upstream's tests, instead of after the
-    /// sync; pods created so carry this creation time.
-    pub seen_at_once: Option<ApiSeconds>,
-    /// So many more pods can be created.
-    pub creations_left: Option<usize>,
-}
-
 /// One sync under way: what it works with, and what it has decided so far.
 pub(super) struct Sync<'a> {
     pub cluster: &'a Cluster,
@@ -152,9 +154,11 @@ pub(super) struct Sync<'a> {
     pub spec: &'a DaemonSet,
     pub expectations: &'a mut Expectations,
     pub backoff: &'a mut Backoff,
-    pub api: ApiServer,
+    pub api: &'a mut dyn ApiServer,
     /// The event that woke the sync.
     pub woken_by: Seq,
+    /// Labels of revisions that are known from elsewhere.
+    pub hashes: &'a BTreeMap<DocId, Sym>,
     /// The last event about the DaemonSet's pods on a node, by the node's number.
     pub touched: &'a [Seq],
     pub claims: &'a mut Claims,
@@ -192,17 +196,17 @@ impl Sync<'_> {
         };
         self.out.hash = history.hash;
         if !self.expectations.satisfied(self.key, self.now) {
-            self.update_status(&rules, names, false);
+            self.out.error = self.update_status(&rules, names, false).err();
             return;
         }
         let result = self.update(history, &rules, names);
-        self.update_status(&rules, names, true);
-        self.out.error = result.err();
+        let status = self.update_status(&rules, names, true);
+        self.out.error = result.and(status).err();
     }
 
     fn construct_history(&mut self, names: &mut Names) -> Result<History, SyncError> {
         let selector = grouping::selector(self.spec).map_err(|reason| SyncError::BadSelector { reason })?;
-        let history = History::construct(self.cluster, names, self.object, self.spec, selector);
+        let history = History::construct(self.cluster, names, self.object, self.spec, selector, self.hashes);
         self.out.revisions.clone_from(&history.operations);
         self.claims.gather(self.cluster, names, self.object, selector);
         self.fleet.group(self.cluster, names, &self.claims.pods);
@@ -213,7 +217,7 @@ impl Sync<'_> {
             return Err(SyncError::HashCollision);
         }
         if history.relabel_pods {
-            (0..history.duplicates).for_each(|_| self.claim());
+            (0..history.duplicates).try_for_each(|_| self.claim())?;
             let other = self.claims.pods.iter().filter(|pod| pod.hash != history.hash);
             self.out.relabels.extend(other.filter_map(|pod| pod.id));
         }
@@ -221,13 +225,17 @@ impl Sync<'_> {
     }
 
     /// Counts a call of `getDaemonPods`. Within a sync every call finds the same pods.
-    fn claim(&mut self) {
+    fn claim(&mut self) -> Result<(), SyncError> {
+        if self.claims.adopts_any() && !self.api.may_adopt() {
+            return Err(SyncError::AdoptionRefused);
+        }
         if self.out.claims == 0 {
             self.out.adopts.clone_from(&self.claims.adopts);
             self.out.releases.clone_from(&self.claims.releases);
         }
         self.out.claims += 1;
         self.out.owner_patches += self.claims.patches();
+        Ok(())
     }
 
     /// Creates, deletes and replaces pods, and cuts the history, after `updateDaemonSet`.
@@ -241,7 +249,7 @@ impl Sync<'_> {
                 UpdateStrategy::OnDelete | UpdateStrategy::Other => {}
             }
         }
-        self.claim();
+        self.claim()?;
         let live = |hash| self.claims.pods.iter().any(|pod| pod.hash == hash);
         let beyond = history.beyond_limit(self.spec.revision_history_limit, live);
         self.out.pruned.extend(beyond.into_iter().map(RevisionOperation::Delete));
@@ -250,14 +258,11 @@ impl Sync<'_> {
 
     /// Sees to it that every node has the pods that it should have, after `manage`.
     fn manage(&mut self, rules: &Rules, names: &Names) -> Result<(), SyncError> {
-        self.claim();
+        self.claim()?;
         let mut wanted = Wanted::default();
         let mut failed = FailedPods {
             backoff: self.backoff,
-            bounds: Bounds {
-                initial: self.settings.failed_pod_backoff_initial,
-                max: self.settings.failed_pod_backoff_max,
-            },
+            bounds: self.settings.backoff_bounds(),
             daemon_set: self.object.id,
             observed_generation: self.object.status.observed_generation,
         };
@@ -278,18 +283,24 @@ impl Sync<'_> {
                 _ => {}
             }
         }
-        self.sync_nodes(&wanted.deletes, usize::MAX, &wanted.creates, usize::MAX, rules, names)
+        self.sync_nodes(&wanted.deletes, usize::MAX, &wanted.creates, usize::MAX, names)
     }
 
     /// One step of a rolling update, after `rollingUpdate`.
     fn rolling_update(&mut self, rules: &Rules, names: &Names) -> Result<(), SyncError> {
-        self.claim();
+        self.claim()?;
         let desired = self.fleet.nodes.iter().filter(|(_, eligibility)| eligibility.should_run).count();
         let limits = Limits::resolve(&self.spec.strategy, i64::try_from(desired).unwrap_or(i64::MAX))?;
         let Step { deletes, free_deletes, creates, free_creates } =
             rollout::step(self.fleet, &limits, rules, names)?;
-        let deletes: Vec<_> = deletes.into_iter().map(|pod| (pod, Why::Outdated)).collect();
-        self.sync_nodes(&deletes, free_deletes, &creates, free_creates, rules, names)
+        let why = |pod: &DaemonPod| match pod.phase {
+            Phase::Failed => Why::Failed,
+            Phase::Succeeded => Why::Succeeded,
+            _ if self.cluster.present_node(pod.node).is_none() => Why::NodeMissing,
+            _ => Why::Outdated,
+        };
+        let deletes: Vec<_> = deletes.into_iter().map(|pod| (pod, why(&pod))).collect();
+        self.sync_nodes(&deletes, free_deletes, &creates, free_creates, names)
     }
 
     /// Creates and deletes pods, after `syncNodes`: creations first, in batches that double while nothing goes
@@ -301,52 +312,42 @@ impl Sync<'_> {
         free_deletes: usize,
         creates: &[NodeId],
         free_creates: usize,
-        rules: &Rules,
         names: &Names,
     ) -> Result<(), SyncError> {
         let burst = self.settings.burst_replicas;
         let creates = &creates[..creates.len().min(burst)];
         let deletes = &deletes[..deletes.len().min(burst)];
         self.expectations.set(self.key, creates.len(), deletes.len(), self.now);
-        let result = self.create_pods(creates, free_creates, rules, names);
-        for (index, (pod, why)) in deletes.iter().enumerate() {
-            let Some(id) = pod.id else { continue };
-            let cause = self.deletion_cause(pod, *why, index >= free_deletes);
-            self.out.deletes.push(Deletion { pod: id, why: *why, cause });
-        }
-        if self.api.seen_at_once.is_some() {
-            for (pod, _) in deletes {
-                self.claims.forget(pod);
-                self.expectations.deletion_observed(self.key);
-            }
+        let created = self.create_pods(creates, free_creates);
+        let deleted = self.delete_pods(deletes, free_deletes);
+        if self.claims.changed {
             self.fleet.group(self.cluster, names, &self.claims.pods);
+            self.claims.changed = false;
         }
-        result
+        created.and(deleted)
     }
 
-    fn create_pods(
-        &mut self,
-        nodes: &[NodeId],
-        free: usize,
-        rules: &Rules,
-        names: &Names,
-    ) -> Result<(), SyncError> {
-        let refusal = admission::refusal(self.cluster, names, self.object, self.spec);
-        let refusal = refusal.filter(|_| self.api.seen_at_once.is_none());
+    fn create_pods(&mut self, nodes: &[NodeId], free: usize) -> Result<(), SyncError> {
         let (mut result, mut done, mut batch) = (Ok(()), 0, 1);
         while done < nodes.len() {
             let end = nodes.len().min(done + batch);
             for (index, &node) in nodes.iter().enumerate().take(end).skip(done) {
-                let left = self.api.creations_left.as_mut();
-                if refusal.is_none() && left.is_none_or(|left| admission::take_one(left)) {
-                    self.create_pod(node, index >= free, rules);
-                    continue;
-                }
-                let refusal = refusal.clone().unwrap_or_default();
-                self.out.refusals.push((node, refusal.reason.clone()));
-                if !refusal.namespace_terminating {
-                    self.expectations.creations_observed(self.key, 1);
-                    result = Err(SyncError::PodRefused { reason: refusal.reason });
+                match self.api.create(node) {
+                    Ok(seen) => {
+                        let cause = self.creation_cause(node, index >= free);
+                        self.out.creates.push(Creation { node, cause });
+                        if let Some(pod) = seen {
+                            self.claims.add(pod);
+                            self.expectations.creations_observed(self.key, 1);
+                        }
+                    }
+                    Err(refusal) => {
+                        self.out.refusals.push((node, refusal.reason.clone()));
+                        if !refusal.namespace_terminating {
+                            self.expectations.creations_observed(self.key, 1);
+                            result = Err(SyncError::PodRefused { reason: refusal.reason });
+                        }
+                    }
                 }
             }
             done = end;
@@ -359,38 +360,40 @@ impl Sync<'_> {
         result
     }
 
-    fn create_pod(&mut self, node: NodeId, held_back: bool, rules: &Rules) {
-        let mut cause = self.node_changed(node).max(self.object.applied).max(self.touched(node));
-        if held_back {
-            cause = cause.max(self.woken_by);
+    fn delete_pods(&mut self, deletes: &[(DaemonPod, Why)], free: usize) -> Result<(), SyncError> {
+        let mut result = Ok(());
+        for (index, (pod, why)) in deletes.iter().enumerate() {
+            match self.api.delete(pod) {
+                Ok(seen) => {
+                    let cause = self.deletion_cause(pod, *why, index >= free);
+                    self.out.deletes.extend(pod.id.map(|pod| Deletion { pod, why: *why, cause }));
+                    if seen {
+                        self.claims.forget(pod);
+                        self.expectations.deletion_observed(self.key);
+                    }
+                }
+                Err(reason) => {
+                    self.expectations.deletion_observed(self.key);
+                    result = Err(SyncError::DeletionRefused { reason });
+                }
+            }
         }
-        self.out.creates.push(Creation { node, cause });
-        if let Some(created) = self.api.seen_at_once {
-            self.claims.pods.push(DaemonPod {
-                id: None,
-                node,
-                bound: self.spec.placement.node_name.is_some(),
-                ready: false,
-                ready_since: None,
-                phase: Phase::Pending,
-                terminating: false,
-                created,
-                ordinal: u32::MAX,
-                name: Sym::EMPTY,
-                orphan: true,
-                hash: rules.hash,
-                template_generation: Some(rules.template_generation),
-                made: Seq::NONE,
-                changed: Seq::NONE,
-            });
-            self.claims.adopted_at_once += 1;
-            self.expectations.creations_observed(self.key, 1);
-        }
+        result
+    }
+
+    fn creation_cause(&self, node: NodeId, held_back: bool) -> Seq {
+        let cause = self.node_changed(node).max(self.object.applied).max(self.touched(node));
+        if held_back { cause.max(self.woken_by) } else { cause }
     }
 
     /// Writes the status where it differs or does not know the generation, after `updateDaemonSetStatus`.
-    fn update_status(&mut self, rules: &Rules, names: &Names, observe_generation: bool) {
-        self.claim();
+    fn update_status(
+        &mut self,
+        rules: &Rules,
+        names: &Names,
+        observe_generation: bool,
+    ) -> Result<(), SyncError> {
+        self.claim()?;
         let counts = Counts::total(self.fleet, rules, names);
         let before = &self.object.status;
         let observed = if observe_generation { self.object.generation } else { before.observed_generation };
@@ -402,6 +405,7 @@ impl Sync<'_> {
         if rules.min_ready_seconds > 0 && counts.ready != counts.available {
             self.requeue_after(Some(Micros::seconds(rules.min_ready_seconds)));
         }
+        Ok(())
     }
 
     fn requeue_after(&mut self, delay: Option<Micros>) {

@@ -108,7 +108,8 @@ impl Weaver<'_> {
         let is_expected =
             |actor: Actor| expected == if on_node { actor.track_on_nodes() } else { actor.track() };
         let key = (here.kind, here.namespace, here.name);
-        if let Some(write) = self.audit.by_name(key, here.at, acts_by_name(act), is_expected) {
+        if let Some(write) = self.audit.by_name(key, (here.version, here.at), acts_by_name(act), is_expected)
+        {
             return Some(write);
         }
         let created = act == Act::Create && here.seen == Seen::Added;

@@ -2,7 +2,7 @@
 
 use super::Weaver;
 use super::author::Author;
-use crate::cluster::{ObjectSpec, UpdateStrategy};
+use crate::cluster::{ObjectSpec, Pod, UpdateStrategy};
 use crate::event::{Body, ConditionStatus, Phase, Track, Why};
 use crate::import::actor::Actor;
 use crate::import::audit::Act;
@@ -18,6 +18,9 @@ impl Weaver<'_> {
         let before = self.cluster.pod(pod).and_then(|pod| pod.deleting);
         let (author, why) = self.deleter(pod, view);
         let why = before.unwrap_or(why);
+        if grace_s == 0 {
+            self.deleters.insert(pod, author);
+        }
         self.emit(&author, Body::PodDeleted { pod, why, grace_s, deadline })
     }
 
@@ -28,12 +31,16 @@ impl Weaver<'_> {
         old: &PodView,
         last: &PodView,
     ) -> Result<(), ImportError> {
-        if old.deletion.is_some() {
+        if let Some((_, grace)) = old.deletion {
             let state = self.cluster.pod(pod).copied();
             let node = state.and_then(|pod| pod.node);
             let lost = node.is_none_or(|node| self.cluster.present_node(node).is_none());
             let expected = if lost { Track::Lifecycle } else { Track::Kubelet };
-            let author = self.author(Act::Delete, expected);
+            let mut author = self.author(Act::Delete, expected);
+            // Without grace, whoever deleted it also made it go.
+            if grace == 0 && author.is_inferred() {
+                author = self.deleters.get(&pod).copied().unwrap_or(author);
+            }
             return self.emit(&author, Body::PodGone { pod });
         }
         // It was unbound, had ended, or was deleted by force: nothing to wait for.
@@ -106,6 +113,8 @@ impl Weaver<'_> {
         }
         match kind {
             sym::DAEMON_SET => match self.daemon_set_reason(owner, pod) {
+                // A rollout that has no room for one more was not what deleted it.
+                Some(Why::Outdated) if !self.rollout_has_room(owner, pod) => (Track::User, Why::User),
                 Some(why) => (Track::DaemonSet, why),
                 None => (Track::User, Why::User),
             },
@@ -136,8 +145,11 @@ impl Weaver<'_> {
         let daemon_set = object.daemon_set()?;
         let pod = self.cluster.pod(id)?;
         let target = pod.node?;
+        let outdated = self.cluster.pod_revision_hash(id) != self.current_hash(owner)
+            && matches!(daemon_set.strategy, UpdateStrategy::RollingUpdate { .. });
         let Some(node) = self.cluster.present_node(target) else {
-            return (!pod.bound).then_some(Why::NodeMissing);
+            // A rolling update also replaces pods of lost nodes that pod garbage collection has not reached.
+            return if pod.bound { outdated.then_some(Why::Outdated) } else { Some(Why::NodeMissing) };
         };
         let placement = &daemon_set.placement;
         let eligibility = placement.eligibility(node.name, &node.labels, &node.taints, self.names);
@@ -149,15 +161,40 @@ impl Weaver<'_> {
             Phase::Succeeded => return Some(Why::Succeeded),
             _ => {}
         }
-        let outdated = self.cluster.pod_revision_hash(id) != self.current_hash(owner);
-        let rolls = matches!(daemon_set.strategy, UpdateStrategy::RollingUpdate { .. });
-        if outdated && rolls {
+        if outdated {
             return Some(Why::Outdated);
         }
         let others =
             object.pods.iter().filter(|other| **other != id).filter_map(|other| self.cluster.pod(*other));
         let mut others = others.filter(|other| other.node == Some(target) && !other.terminating());
         others.any(|other| !other.terminal()).then_some(Why::Duplicate)
+    }
+
+    /// Whether a rolling update may take an outdated pod away now: it is not available anyway, its successor is
+    /// there (with surge), or fewer are missing than may be; after `rollingUpdate`, but for the exact counts.
+    fn rollout_has_room(&self, owner: ObjectId, id: PodId) -> bool {
+        let (Some(object), Some(pod)) = (self.cluster.object(owner), self.cluster.pod(id)) else {
+            return true;
+        };
+        let Some(daemon_set) = object.daemon_set() else { return true };
+        let UpdateStrategy::RollingUpdate { max_unavailable, max_surge } = daemon_set.strategy else {
+            return true;
+        };
+        let available = |pod: &Pod| {
+            !pod.terminating() && self.cluster.available(pod, daemon_set.min_ready_seconds, self.here.at)
+        };
+        if !available(pod) {
+            return true;
+        }
+        let desired = i64::from(object.status.desired);
+        let mut pods =
+            object.pods.iter().filter(|other| **other != id).filter_map(|id| self.cluster.pod(*id));
+        if max_surge.and_then(|surge| surge.scaled_up(desired)).is_some_and(|surge| surge > 0) {
+            return pods.any(|other| other.node == pod.node && available(other));
+        }
+        let others = pods.filter(|other| available(other)).count() as i64;
+        let budget = max_unavailable.and_then(|max| max.scaled_up(desired)).unwrap_or(1);
+        desired - (others + 1) < budget
     }
 
     /// The hash of the revision that holds a DaemonSet's template now; the newest of them if there are several.

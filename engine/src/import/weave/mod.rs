@@ -80,6 +80,8 @@ pub(super) struct Weaver<'n> {
     incarnations: FxHashMap<(Sym, Sym, Sym), u32>,
     /// The uid that bears a kind, namespace and name now.
     bearers: FxHashMap<(Sym, Sym, Sym), Uid>,
+    /// Who deleted pods that had no grace and are not gone yet.
+    deleters: FxHashMap<PodId, Author>,
     shapes: FxHashMap<(LabelsId, TextId, TextId), ShapeId>,
     /// Priority classes that something names, with the priority that pods of it carry.
     pub priority_classes: std::collections::BTreeMap<Sym, Option<i32>>,
@@ -134,6 +136,7 @@ impl<'n> Weaver<'n> {
             objects: FxHashMap::default(),
             incarnations: FxHashMap::default(),
             bearers: FxHashMap::default(),
+            deleters: FxHashMap::default(),
             shapes: FxHashMap::default(),
             priority_classes: std::collections::BTreeMap::new(),
             out: Vec::new(),
@@ -254,7 +257,9 @@ impl<'n> Weaver<'n> {
             Known::Node(known) => self.node_left(&known),
             Known::Pod(pod, old) => {
                 let last = if let View::Pod(view) = view { **view } else { old };
-                self.pod_deleted(pod, &old, &last)
+                self.pod_deleted(pod, &old, &last)?;
+                self.deleters.remove(&pod);
+                Ok(())
             }
             Known::Object(id, view) => self.object_deleted(id, &view),
             Known::Revision(id, view) => self.revision_deleted(id, &view),
@@ -339,6 +344,12 @@ impl<'n> Weaver<'n> {
         // Mirror pods are owned by their node, which has no namespace.
         let namespace = if owner.kind == sym::NODE { Sym::EMPTY } else { self.here.namespace };
         self.object_id(owner.uid, (owner.kind, namespace, owner.name))
+    }
+
+    /// Whether an owner is being deleted or is not there.
+    fn is_going(&self, owner: OwnerRef) -> bool {
+        let owner = self.objects.get(&owner.uid).and_then(|id| self.cluster.object(*id));
+        owner.is_none_or(|owner| !owner.present || owner.deleting.is_some())
     }
 
     fn object_id(&mut self, uid: Uid, key: (Sym, Sym, Sym)) -> ObjectId {

@@ -128,7 +128,13 @@ impl Weaver<'_> {
     pub(super) fn object_deleted(&mut self, object: ObjectId, view: &ObjectView) -> Result<(), ImportError> {
         let waiting = view.deletion.is_some();
         let expected = if waiting { Track::Lifecycle } else { self.deletion_track(view) };
-        let author = self.author(Act::Delete, expected);
+        let mut author = self.author(Act::Delete, expected);
+        if waiting && author.is_inferred() {
+            // The removal of the last finalizer is what removes the object; its answer has the version before.
+            let version = std::mem::take(&mut self.here.version);
+            author = self.author(Act::Change, expected);
+            self.here.version = version;
+        }
         self.emit(
             &author,
             if waiting {

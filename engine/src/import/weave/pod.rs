@@ -86,20 +86,30 @@ impl Weaver<'_> {
         new: &PodView,
     ) -> Result<(), ImportError> {
         let events = self.out.len();
-        self.pod_labels_changed(pod, old, new)?;
+        // A binding may also label the pod with its node's topology, and ends its nomination.
+        let bound = old.node.is_none() && new.node.is_some();
+        let binder = bound.then(|| self.author(Act::Bind, Track::Scheduler));
+        self.pod_labels_changed(pod, old, new, binder)?;
         self.pod_owner_changed(pod, old, new)?;
-        self.pod_progress(pod, old, new, None)?;
-        if self.out.len() == events {
+        self.pod_progress(pod, old, new, binder)?;
+        let ending = new.deletion.is_some_and(|(_, grace)| grace == 0) && old.deletion != new.deletion;
+        if self.out.len() == events && !ending {
             self.report.drop_one("Pod: nothing that is kept");
         }
         Ok(())
     }
 
-    fn pod_labels_changed(&mut self, pod: PodId, old: &PodView, new: &PodView) -> Result<(), ImportError> {
+    fn pod_labels_changed(
+        &mut self,
+        pod: PodId,
+        old: &PodView,
+        new: &PodView,
+        binder: Option<Author>,
+    ) -> Result<(), ImportError> {
         if old.labels == new.labels {
             return Ok(());
         }
-        let author = self.author(Act::Change, Track::User);
+        let author = binder.unwrap_or_else(|| self.author(Act::Change, Track::User));
         let before = self.tables.labels_of(old.labels).to_vec();
         let after = self.tables.labels_of(new.labels).to_vec();
         for &(key, _) in before.iter().filter(|label| !after.iter().any(|a| a.0 == label.0)) {
@@ -116,10 +126,7 @@ impl Weaver<'_> {
             return Ok(());
         }
         // An orphaning deletion releases through the garbage collector, anything else through the controller.
-        let orphaned = old.owner.is_some_and(|owner| {
-            let owner = self.objects.get(&owner.uid).and_then(|id| self.cluster.object(*id));
-            owner.is_none_or(|owner| !owner.present || owner.deleting.is_some())
-        });
+        let orphaned = old.owner.is_some_and(|owner| self.is_going(owner));
         let (expected, body) = match new.owner {
             Some(owner) => {
                 (Self::controller_track(owner.kind), Body::PodAdopted { pod, owner: self.owner(owner) })
@@ -153,15 +160,20 @@ impl Weaver<'_> {
         }
         if old.nominated != new.nominated {
             let node = new.nominated.map(|node| self.names.node(node));
-            let author = self.author(Act::Status, Track::Scheduler);
+            let author = binder.unwrap_or_else(|| self.author(Act::Status, Track::Scheduler));
             self.emit(&author, Body::PodNominated { pod, node })?;
         }
         self.pod_disruption(pod, old, new)?;
         self.pod_status(pod, old, new)?;
-        if new.deletion.is_some() && new.deletion != old.deletion {
-            self.pod_deletion_accepted(pod, new)?;
+        match (old.deletion, new.deletion) {
+            (Some(before), Some(after)) if before != after && after.1 == 0 => {
+                // The last step of a deletion; the end of the object follows at once.
+                self.report.drop_one("Pod: grace cut to 0 before the end");
+                Ok(())
+            }
+            (before, Some(after)) if before != Some(after) => self.pod_deletion_accepted(pod, new),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn pod_disruption(&mut self, pod: PodId, old: &PodView, new: &PodView) -> Result<(), ImportError> {

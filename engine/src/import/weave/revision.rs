@@ -36,8 +36,12 @@ impl Weaver<'_> {
         old: &RevisionView,
         new: &RevisionView,
     ) -> Result<(), ImportError> {
-        let author =
-            self.author(Act::Change, Self::revision_track(if new.owner.is_some() { new } else { old }));
+        let expected = match (old.owner, new.owner) {
+            (Some(owner), None) if self.is_going(owner) => Track::Lifecycle,
+            (_, Some(_)) => Self::revision_track(new),
+            _ => Self::revision_track(old),
+        };
+        let author = self.author(Act::Change, expected);
         let events = self.out.len();
         if old.owner != new.owner {
             let body = match new.owner {
@@ -63,9 +67,8 @@ impl Weaver<'_> {
         revision: RevisionId,
         view: &RevisionView,
     ) -> Result<(), ImportError> {
-        let owner = view.owner.map(|owner| self.owner(owner));
-        let owned = owner.and_then(|owner| self.cluster.object(owner)).is_some_and(|o| o.present);
-        let expected = if owned { Self::revision_track(view) } else { Track::Lifecycle };
+        let gone = view.owner.is_none_or(|owner| self.is_going(owner));
+        let expected = if gone { Track::Lifecycle } else { Self::revision_track(view) };
         let author = self.author(Act::Delete, expected);
         self.emit(&author, Body::RevisionDeleted { revision })
     }

@@ -1,0 +1,1 @@
+//! The workloads that kubetape's speed is measured with, by name.
