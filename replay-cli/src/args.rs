@@ -70,6 +70,8 @@ pub enum Command {
     Check(commands::check::Args),
     Create(commands::create::Args),
     Delete(commands::delete::Args),
+    Synth(commands::synth::Args),
+    Bench(commands::bench::Args),
     Completions(commands::completions::Args),
     Man(commands::man::Args),
 }

@@ -133,9 +133,8 @@ impl Pending {
         })
     }
 
-    /// Host ports of the one node that are taken by a pod of a given owner that does not go away by itself: a
-    /// deadlock while the pod that waits is to replace it.
-    pub(super) fn ports_taken(&self) -> impl Iterator<Item = &Held> {
+    /// The host ports that are taken, and by which pods.
+    pub fn ports_taken(&self) -> impl Iterator<Item = &Held> {
         let reasons = self.refusals.iter().flat_map(|refusal| &refusal.reasons);
         reasons
             .filter_map(|reason| if let Reason::Ports { taken } = reason { Some(taken) } else { None })

@@ -1,6 +1,7 @@
 //! The verbs, one file each.
 
 pub mod apply;
+pub mod bench;
 pub mod check;
 pub mod completions;
 pub mod create;
@@ -12,6 +13,7 @@ pub mod man;
 pub mod node;
 pub mod run;
 pub mod show;
+pub mod synth;
 pub mod test;
 pub mod verify;
 
@@ -36,6 +38,8 @@ pub fn run(command: Command, out: &mut Out) -> Result<ExitCode, CliError> {
         Command::Check(args) => check::run(&args, out),
         Command::Create(args) => create::run(&args, out),
         Command::Delete(args) => delete::run(&args, out),
+        Command::Synth(args) => synth::run(&args, out),
+        Command::Bench(args) => bench::run(&args, out),
         Command::Completions(args) => completions::run(args, out),
         Command::Man(args) => man::run(args, out),
     }

@@ -83,6 +83,7 @@ pub struct DaemonSetController {
     observer: Option<Sender<(Key, SyncOutcome)>>,
     /// Labels of templates' revisions that are not to be computed.
     hashes: BTreeMap<DocId, Sym>,
+    syncs: u64,
 }
 
 /// What the controller has to remember from one act to the next.
@@ -116,6 +117,7 @@ impl DaemonSetController {
             fleet: grouping::Fleet::default(),
             observer: None,
             hashes: BTreeMap::new(),
+            syncs: 0,
         }
     }
 
@@ -167,6 +169,7 @@ impl DaemonSetController {
 
     /// Syncs the DaemonSet of a key, and emits what that decides.
     fn sync(&mut self, key: Key, woken_by: Seq, context: &mut Context<'_>) {
+        self.syncs += 1;
         let out = self.decide(key, woken_by, None, context.cluster, context.names, context.now);
         emit::emit(context, &out, woken_by);
         if out.error.is_some() {
@@ -281,6 +284,10 @@ impl Actor for DaemonSetController {
         let seen = wake::Seen { seq, event, change, cluster, names };
         self.touch(&seen);
         self.wake(&seen);
+    }
+
+    fn syncs(&self) -> u64 {
+        self.syncs
     }
 
     fn due(&self) -> Option<Time> {

@@ -152,7 +152,9 @@ fn clause(rule: &Rule) -> String {
     match rule.check {
         Check::Taint => format!("the node's taint {} is not tolerated{set}", rule.found),
         Check::NodeName => format!("its template names node {}", rule.wanted),
-        Check::NodeSelector => format!("its node selector wants {}, and the node has {}{set}", rule.wanted, rule.found),
+        Check::NodeSelector => {
+            format!("its node selector wants {}, and the node has {}{set}", rule.wanted, rule.found)
+        }
         Check::Affinity { .. } => {
             format!("its affinity wants {}, and the node has {}{set}", rule.wanted, rule.found)
         }
@@ -165,7 +167,9 @@ fn print_rules(explanation: &DaemonPodExplanation, out: &mut Out) -> Result<(), 
     if explanation.rules.is_empty() {
         let all = match explanation.answer {
             Answer::NoDaemonSet { .. } | Answer::NoNode { .. } => "none was checked",
-            _ => "it names no node, selects no labels, and the node has no taint that matters: it runs everywhere",
+            _ => {
+                "it names no node, selects no labels, and the node has no taint that matters: it runs everywhere"
+            }
         };
         return writeln!(out, "  {all}");
     }

@@ -10,7 +10,10 @@ use crate::output::style::Paint;
 pub fn print(explanation: &EventExplanation, out: &mut Out) -> Result<(), CliError> {
     writeln!(out, "{}", out.style.paint(Paint::Strong, &told(&explanation.told)).into_owned())?;
     match explanation.causes.links.is_empty() {
-        true => writeln!(out, "It goes back to nothing in the log: it came from outside, or the log does not say.")?,
+        true => writeln!(
+            out,
+            "It goes back to nothing in the log: it came from outside, or the log does not say."
+        )?,
         false => chain(2, "because of", &explanation.causes, out)?,
     }
     writeln!(out)?;

@@ -77,18 +77,21 @@ fn at_help() -> String {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// A pod's life, and what it waits for
+    #[command(after_help = "Examples:\n  kubetape explain run.tape pod logging/fluentd-x7k2p")]
     Pod {
         /// The pod
         #[arg(value_name = "NAMESPACE/NAME")]
         name: String,
     },
     /// How far a DaemonSet's rollout is, and what holds it up
+    #[command(after_help = "Examples:\n  kubetape explain run.tape rollout logging/fluentd --at -5m")]
     Rollout {
         /// The DaemonSet
         #[arg(value_name = "NAMESPACE/NAME")]
         name: String,
     },
     /// What an event goes back to, and what it brought about up to the end of the log
+    #[command(after_help = "Examples:\n  kubetape explain run.tape event '#40'")]
     Event {
         /// Its number
         #[arg(value_name = "#SEQ", value_parser = event_number)]

@@ -1,8 +1,6 @@
 //! What holds a rollout up, in words.
 
-use kubetape_engine::explain::{
-    Breach, BudgetHolder, Hold, RolloutExplanation, RolloutLimits, RolloutState,
-};
+use kubetape_engine::explain::{Breach, BudgetHolder, Hold, RolloutExplanation, RolloutLimits, RolloutState};
 
 use super::words::{reason_words, since, told};
 use crate::error::CliError;
@@ -14,7 +12,11 @@ pub fn print(explanation: &RolloutExplanation, out: &mut Out) -> Result<(), CliE
     writeln!(out, "This is how it was at {}, after event #{}.", explanation.at, explanation.event)?;
     let (updated, old) = (explanation.updated, explanation.old);
     let revision = explanation.revision.map(|number| format!(" (revision {number})")).unwrap_or_default();
-    writeln!(out, "Pods: {updated} of the current template{revision}, {old} of others; {} nodes have an available one.", explanation.available)?;
+    writeln!(
+        out,
+        "Pods: {updated} of the current template{revision}, {old} of others; {} nodes have an available one.",
+        explanation.available
+    )?;
     if let Some(event) = &explanation.asked_by {
         writeln!(out, "The current template came with {}", told(event))?;
     }
@@ -42,14 +44,11 @@ fn headline(explanation: &RolloutExplanation) -> String {
         }
         RolloutState::GoesOn { room } => format!("{name} rolls out: there is room for {room} more nodes."),
         RolloutState::BudgetUsedUp => {
-            let deadlocked = explanation.holders.iter().any(|holder| {
-                matches!(&holder.hold, Hold::Pending { deadlocked_with: Some(_), .. })
-            });
-            let end = if deadlocked {
-                "; it will not go on by itself"
-            } else {
-                ""
-            };
+            let deadlocked = explanation
+                .holders
+                .iter()
+                .any(|holder| matches!(&holder.hold, Hold::Pending { deadlocked_with: Some(_), .. }));
+            let end = if deadlocked { "; it will not go on by itself" } else { "" };
             format!(
                 "{name} does not roll on: {} hold its budget, and {} old pods wait{end}.",
                 nodes(explanation.holders.len() + explanation.more_holders),
@@ -130,8 +129,14 @@ fn print_holder(holder: &BudgetHolder, out: &mut Out) -> Result<(), CliError> {
             writeln!(out, "      {} is held by pod {}", held.what, held.pod)?;
         }
         if let Some(old) = deadlocked_with {
-            writeln!(out, "      that is the old pod that it is to replace: {old} goes only when the new one is available,")?;
-            writeln!(out, "      and the new one cannot start before it goes. Use maxUnavailable instead of maxSurge, or delete it.")?;
+            writeln!(
+                out,
+                "      that is the old pod that it is to replace: {old} goes only when the new one is available,"
+            )?;
+            writeln!(
+                out,
+                "      and the new one cannot start before it goes. Use maxUnavailable instead of maxSurge, or delete it."
+            )?;
         }
     }
     if let Some(event) = &holder.node_not_ready {
@@ -141,7 +146,10 @@ fn print_holder(holder: &BudgetHolder, out: &mut Out) -> Result<(), CliError> {
         writeln!(out, "      its node left: {}", told(event))?;
     }
     if !holder.desired {
-        writeln!(out, "      the node does not count as one that should run a pod, but a pod on it counts against the budget")?;
+        writeln!(
+            out,
+            "      the node does not count as one that should run a pod, but a pod on it counts against the budget"
+        )?;
     }
     Ok(())
 }
@@ -150,7 +158,9 @@ fn hold_words(hold: &Hold, age: &str) -> String {
     match hold {
         Hold::NoPod => "it should have a pod and has none".to_owned(),
         Hold::Terminating { pod, deadline, overdue: true } => {
-            format!("pod {pod} is being deleted and should have been gone at {deadline}: its kubelet does not end it")
+            format!(
+                "pod {pod} is being deleted and should have been gone at {deadline}: its kubelet does not end it"
+            )
         }
         Hold::Terminating { pod, deadline, .. } => {
             format!("pod {pod} is being deleted, and will be gone at {deadline} at the latest")
@@ -173,11 +183,16 @@ fn print_breaches(explanation: &RolloutExplanation, out: &mut Out) -> Result<(),
     if explanation.breaches.is_empty() {
         return Ok(());
     }
-    let times = if explanation.breach_count == 1 { "once" } else { &format!("{} times", explanation.breach_count) };
+    let times =
+        if explanation.breach_count == 1 { "once" } else { &format!("{} times", explanation.breach_count) };
     let title = format!("Fewer pods were available than the strategy promises, {times}");
     writeln!(out, "\n{}", out.style.paint(Paint::Strong, &title).into_owned())?;
     for Breach { first, desired, floor, lowest, because } in &explanation.breaches {
-        writeln!(out, "  {lowest} of {desired}, where {floor} are promised; first seen with {}", told(first))?;
+        writeln!(
+            out,
+            "  {lowest} of {desired}, where {floor} are promised; first seen with {}",
+            told(first)
+        )?;
         for event in because {
             writeln!(out, "      after {}", told(event))?;
         }

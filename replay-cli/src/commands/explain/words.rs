@@ -59,7 +59,11 @@ pub fn pending(pending: &Pending, out: &mut Out) -> Result<(), CliError> {
     let title = format!("What pod {} waits for", pending.pod);
     writeln!(out, "{}", out.style.paint(Paint::Strong, &title).into_owned())?;
     if let Some(node) = &pending.only_node {
-        writeln!(out, "  It is for node {node}; no other node can take it. Its priority is {}.", pending.priority)?;
+        writeln!(
+            out,
+            "  It is for node {node}; no other node can take it. Its priority is {}.",
+            pending.priority
+        )?;
     }
     if pending.refusals.is_empty() {
         return writeln!(out, "  Nothing is in its way: the scheduler has only not bound it yet.");
