@@ -8,11 +8,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use kubetape_engine::cluster::Cluster;
-use kubetape_engine::event::{Event, Track};
-use kubetape_engine::log::{Digest, Draft, Identity, LogError, Options, Reader};
 use kubetape_engine::event::Event;
-use kubetape_engine::log::{Digest, Draft, Identity, Options, Reader, SyncPolicy};
+use kubetape_engine::log::{Digest, Draft, Identity, Options, Reader};
 use kubetape_engine::names::Names;
 use kubetape_engine::replay::{self, Sink, SourceError};
 
@@ -62,13 +59,8 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
-    let mut reader = Reader::open(&args.trace)?.ahead();
-    let (timings, names) = recorded_timings(args)?;
-    let said = Rc::default();
-    let injections = what_ifs(args, &said)?;
-    let plan = Plan { play: args.play, until: args.until.0, injections, timings, names, ..Plan::default() };
     let trace = &args.replayed.trace;
-    let mut reader = Reader::open(trace)?;
+    let mut reader = Reader::open(trace)?.ahead();
     let said = Said::default();
     let plan = args.replayed.plan(&said)?;
     let mut sink = Kept { target: Target::open(args)?, history: History::default() };
