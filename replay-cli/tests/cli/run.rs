@@ -57,7 +57,7 @@ fn a_summary_as_json_says_the_same() {
     let (printed, status) = Shell::new().run("kubetape run traces/lesson.tape -q --format json");
     assert_eq!(status, 0, "{printed}");
     let summary: serde_json::Value = serde_json::from_str(&printed).unwrap();
-    assert_eq!(summary["traceEvents"], 278);
+    assert_eq!(summary["traceEvents"], 266);
     assert_eq!(summary["settled"], true);
     assert_eq!(summary["daemonsets"][0]["name"], "fluentd-daemon");
     assert_eq!(summary["daemonsets"][0]["gone"], true);

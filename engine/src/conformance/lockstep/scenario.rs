@@ -130,6 +130,7 @@ impl Scenario {
     /// Tells the book what has happened.
     pub fn take_note(&mut self) {
         let world = &mut self.loader.world;
+        world.changes.clear();
         for event in world.recorded.drain(..) {
             self.book.note(&event, &world.names, &world.cluster);
         }

@@ -102,11 +102,18 @@ impl Summed<'_> {
                 out.warn(format!("{trace} has no event on track {track}: playing it back plays nothing"));
             }
         }
+        let names = &self.world.names;
+        for ((owner, reason), count) in &self.history.refused {
+            let (owner, reason) = (names.object_name(*owner), names.text(*reason));
+            let pods = if *count == 1 { "a pod was" } else { "pods were" };
+            out.warn(format!("{owner}: {pods} refused {count} times: {reason}"));
+            if reason.contains("PriorityClass") {
+                out.note("  hint: `kubectl get priorityclasses -o yaml` shows it; add it with -f, or import it with the trace");
+            }
+        }
         for class in &self.summary.undefined_priority_classes {
-            out.warn(format!(
-                "priority class {class:?} is named by pods and defined by nothing: they count as priority 0 \
-                 (hint: import it with the trace, or add it: kubectl get priorityclass {class} -o yaml, and -f)"
-            ));
+            out.warn(format!("priority class {class:?} is named by pods and defined by nothing: they count as priority 0"));
+            out.note("  hint: `kubectl get priorityclasses -o yaml` shows it; add it with -f, or import it with the trace");
         }
         let misfits = self.summary.misfits;
         for (count, what) in [
