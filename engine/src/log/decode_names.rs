@@ -39,6 +39,8 @@ struct Beyond {
 
 /// What is wrong with a record, for people. One word wide: it is part of every result on the way of every event.
 #[derive(Debug)]
+// `Box<str>` is two words wide.
+#[allow(clippy::box_collection)]
 pub(super) struct Wrong(Box<String>);
 
 impl From<String> for Wrong {

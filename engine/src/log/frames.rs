@@ -55,6 +55,9 @@ pub(super) struct Frames {
     torn: Option<Torn>,
 }
 
+/// A frame, its digest and its payload.
+type Whole<'a> = (FrameHeader, Digest, &'a [u8]);
+
 impl Frames {
     /// Reads the file header.
     pub fn open(storage: Box<dyn Storage>) -> Result<Frames, LogError> {
@@ -199,11 +202,7 @@ impl Frames {
     }
 
     /// The payload of a whole frame at an offset, if one of that kind is there.
-    pub fn payload_at(
-        &mut self,
-        offset: u64,
-        kind: FrameKind,
-    ) -> Result<Option<(FrameHeader, Digest, &[u8])>, LogError> {
+    pub fn payload_at(&mut self, offset: u64, kind: FrameKind) -> Result<Option<Whole<'_>>, LogError> {
         match self.find(offset)? {
             Found::Frame(frame, digest) if frame.kind == kind => {
                 let at = offset + FRAME_HEADER_LEN as u64;

@@ -31,6 +31,7 @@
 pub mod format;
 
 mod ahead;
+mod behind;
 mod checkpoint;
 mod codec;
 mod decode_names;

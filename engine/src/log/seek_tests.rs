@@ -42,7 +42,7 @@ fn event(names: &mut Names, cluster: &Cluster, i: u64) -> Event {
                 let (pod, name, created) =
                     (cluster.next_pod(), names.sym(&format!("pod-{i}")), ApiSeconds(3));
                 let key = ObjectKey { kind: sym::JOB, namespace: sym::DEFAULT, name: value, incarnation: 0 };
-                let owner = (i % 2 == 0).then(|| names.object(key));
+                let owner = i.is_multiple_of(2).then(|| names.object(key));
                 let owner = owner.filter(|owner| cluster.object(*owner).is_some());
                 Body::PodCreated {
                     pod,
@@ -60,11 +60,11 @@ fn event(names: &mut Names, cluster: &Cluster, i: u64) -> Event {
                 let (condition, status, since) = (sym::READY, ConditionStatus::True, ApiSeconds(i as i64));
                 Body::NodeConditionSet { node, condition, status, reason: value, since }
             }
-            3 => match cluster.pods().next().filter(|_| i % 2 == 0) {
+            3 => match cluster.pods().next().filter(|_| i.is_multiple_of(2)) {
                 Some((pod, _)) => Body::PodGone { pod },
                 None => Body::NodeCordoned { node },
             },
-            _ if i % 2 == 0 => {
+            _ if i.is_multiple_of(2) => {
                 let key = ObjectKey { kind: sym::JOB, namespace: sym::DEFAULT, name: value, incarnation: 0 };
                 let manifest = names.doc(&format!("{{\"kind\":\"Job\",\"n\":{i}}}"));
                 Body::Applied { object: names.object(key), manifest }

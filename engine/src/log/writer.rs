@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rkyv::util::AlignedVec;
 
+use super::behind::WriteBehind;
 use super::checkpoint::{self, Links};
 use super::digest::Digest;
 use super::encoder::Encoder;
@@ -38,6 +39,17 @@ pub enum SyncPolicy {
 pub struct Options {
     /// When what was appended is made durable.
     pub sync: SyncPolicy,
+    /// Whether a thread of its own hands the bytes to the operating system. What was appended then outlives the
+    /// process only once it was synced.
+    pub behind: bool,
+}
+
+impl Options {
+    /// For an output that is of use only when it is whole.
+    #[must_use]
+    pub const fn output() -> Options {
+        Options { sync: SyncPolicy::OnClose, behind: true }
+    }
 }
 
 /// What was found when a log was opened to append.
@@ -97,7 +109,8 @@ impl Writer {
     /// # Errors
     /// [`LogError::Exists`] if there is a file, [`LogError::Io`].
     pub fn create(path: &Path, options: &Options) -> Result<Writer, LogError> {
-        Writer::create_in(Box::new(FileStorage::create(path)?), options)
+        let file: Box<dyn Storage> = Box::new(FileStorage::create(path)?);
+        Writer::create_in(if options.behind { Box::new(WriteBehind::new(file)) } else { file }, options)
     }
 
     /// Creates a log in a storage that is empty.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use kubetape_engine::import::{self, ImportError, Imported, Report, Source};
-use kubetape_engine::log::{Draft, Options, SyncPolicy};
+use kubetape_engine::log::{Draft, Options};
 use kubetape_engine::names::Names;
 use kubetape_engine::time::Micros;
 
@@ -61,7 +61,7 @@ const BATCH: usize = 4096;
 
 pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
     // Opened first: an output that is in the way is not worth an hour's reading.
-    let mut log = Draft::create(&args.output, args.force, &Options { sync: SyncPolicy::OnClose })?;
+    let mut log = Draft::create(&args.output, args.force, &Options::output())?;
     let (sources, total) = open(&args.sources)?;
     let options = import::Options {
         node_monitor_grace: args.node_monitor_grace_period,

@@ -41,9 +41,7 @@ pub(super) struct History {
     pub old: Vec<(i64, Sym, RevisionId)>,
     /// What has to be done, in order.
     pub operations: Vec<RevisionOperation>,
-    /// Whether all pods get the current label, because revisions were merged.
-    pub relabel_pods: bool,
-    /// How many duplicates were found; for each, upstream claims pods once more.
+    /// How many duplicates were found. Then all pods get the current label.
     pub duplicates: usize,
     /// Whether the name for a new revision is taken by one of another template.
     pub collision: bool,
@@ -119,7 +117,6 @@ impl History {
         let others = current.iter().filter(|other| other.2 != kept);
         self.operations.extend(others.map(|other| RevisionOperation::Delete(other.2)));
         self.duplicates = current.len() - 1;
-        self.relabel_pods = self.duplicates > 0;
     }
 
     /// Makes a revision of the current template, after `snapshot`.

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use kubetape_engine::cluster::Cluster;
 use kubetape_engine::event::{Event, Track};
-use kubetape_engine::log::{Digest, Draft, Identity, LogError, Options, Reader, SyncPolicy};
+use kubetape_engine::log::{Digest, Draft, Identity, LogError, Options, Reader};
 use kubetape_engine::names::Names;
 use kubetape_engine::replay::{
     self, Injection, InjectionError, Plan, ReplayError, Sink, SourceError, Timings, Tracks, Until,
@@ -112,7 +112,7 @@ impl FromStr for UntilArg {
 }
 
 pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
-    let mut reader = Reader::open(&args.trace)?;
+    let mut reader = Reader::open(&args.trace)?.ahead();
     let (timings, names) = recorded_timings(args)?;
     let said = Rc::default();
     let injections = what_ifs(args, &said)?;
@@ -212,16 +212,14 @@ fn failure(args: &Args, error: ReplayError) -> CliError {
 
 /// Where the run goes.
 enum Target {
-    Log(Draft),
+    Log(Box<Draft>),
     Nowhere(Box<Identity>),
 }
 
 impl Target {
     fn open(args: &Args) -> Result<Self, CliError> {
         match &args.output {
-            Some(path) => {
-                Ok(Target::Log(Draft::create(path, args.force, &Options { sync: SyncPolicy::OnClose })?))
-            }
+            Some(path) => Ok(Target::Log(Box::new(Draft::create(path, args.force, &Options::output())?))),
             None => Ok(Target::Nowhere(Box::default())),
         }
     }
@@ -244,7 +242,7 @@ impl Sink for Kept {
     fn write(&mut self, names: &Names, events: &[Event]) -> Result<(), SourceError> {
         self.history.observe(names, events);
         match &mut self.target {
-            Target::Log(draft) => Sink::write(&mut **draft, names, events),
+            Target::Log(draft) => Sink::write(&mut ***draft, names, events),
             Target::Nowhere(identity) => identity.write(names, events),
         }
     }
