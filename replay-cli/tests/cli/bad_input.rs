@@ -17,14 +17,18 @@ fn check(shell: &Shell, lines: &str, expected: impl snapbox::IntoData) {
 fn a_truncated_gzip() {
     let shell = Shell::new();
     shell.session("head -c 5000 traces/lesson/watch.jsonl.gz > cut.jsonl.gz");
-    check(&shell, "kubetape import cut.jsonl.gz -o x.tape", str![[r#"
+    check(
+        &shell,
+        "kubetape import cut.jsonl.gz -o x.tape",
+        str![[r#"
 $ kubetape import cut.jsonl.gz -o x.tape
 error: the gzip stream is cut off after 5000 bytes
   --> cut.jsonl.gz, byte 5000
   hint: the file was not copied or written to its end
 [exit status 2]
 
-"#]]);
+"#]],
+    );
 }
 
 #[test]
@@ -33,14 +37,18 @@ fn a_damaged_gzip() {
     shell.session(
         "(head -c 3000 traces/lesson/watch.jsonl.gz; head -c 500 /dev/zero; tail -c +3501 traces/lesson/watch.jsonl.gz) > bad.jsonl.gz",
     );
-    check(&shell, "kubetape import bad.jsonl.gz -o x.tape", str![[r#"
+    check(
+        &shell,
+        "kubetape import bad.jsonl.gz -o x.tape",
+        str![[r#"
 $ kubetape import bad.jsonl.gz -o x.tape
 error: the gzip stream is damaged near byte 25606: corrupt gzip stream does not have a matching checksum
   --> bad.jsonl.gz, byte 25606
   hint: copy the file again
 [exit status 2]
 
-"#]]);
+"#]],
+    );
 }
 
 #[test]
@@ -104,7 +112,9 @@ fn a_kind_that_nobody_knows_is_counted_and_said() {
         "kinds.jsonl",
         format!("{NODE}\n{}", NODE.replace("\"Node\"", "\"Gizmo\"").replace("n1", "g").replace("u1", "u2")),
     );
-    shell.check("kubetape import kinds.jsonl -o x.tape", str![[r#"
+    shell.check(
+        "kubetape import kinds.jsonl -o x.tape",
+        str![[r#"
 $ kubetape import kinds.jsonl -o x.tape
 kinds.jsonl: watch stream with times, 2 values
 x.tape: 0 events of genesis, 2 events from 2026-01-01T00:00:00Z to 2026-01-01T00:00:00Z (0s)
@@ -113,7 +123,8 @@ x.tape: 0 events of genesis, 2 events from 2026-01-01T00:00:00Z to 2026-01-01T00
   inferred: author of Applied 1, author of NodeJoined 1
   kept as they are: Gizmo 1
 
-"#]]);
+"#]],
+    );
 }
 
 #[test]
@@ -156,15 +167,21 @@ fn a_node_that_is_deleted_and_was_never_added() {
     let shell = Shell::new();
     let deleted = NODE.replace("ADDED", "DELETED").replace("n1", "n2").replace("u1", "u2");
     shell.file("deleted.jsonl", format!("{NODE}\n{deleted}"));
-    check(&shell, "kubetape import deleted.jsonl -o x.tape", str![[r#"
+    check(
+        &shell,
+        "kubetape import deleted.jsonl -o x.tape",
+        str![[r#"
 $ kubetape import deleted.jsonl -o x.tape
 error: node "n2" is deleted but was never added
   --> deleted.jsonl:2
   hint: add the list that the recording started from as one more source (`kubectl get nodes,ds,pods -A -o json`), or leave that out with --allow-missing
 [exit status 2]
 
-"#]]);
-    shell.check("kubetape import deleted.jsonl -o x.tape --allow-missing", str![[r#"
+"#]],
+    );
+    shell.check(
+        "kubetape import deleted.jsonl -o x.tape --allow-missing",
+        str![[r#"
 $ kubetape import deleted.jsonl -o x.tape --allow-missing
 deleted.jsonl: watch stream with times, 2 values
 x.tape: 0 events of genesis, 1 events from 2026-01-01T00:00:00Z to 2026-01-01T00:00:00Z (0s)
@@ -173,7 +190,8 @@ x.tape: 0 events of genesis, 1 events from 2026-01-01T00:00:00Z to 2026-01-01T00
   left out: Node: deleted but never added 1
   inferred: author of NodeJoined 1
 
-"#]]);
+"#]],
+    );
 }
 
 #[test]
@@ -425,12 +443,14 @@ error: cannot write x.tape: file too large
 
 #[test]
 fn a_track_that_the_trace_lacks_is_warned_of() {
-    Shell::new()
-        .check("kubetape run traces/lesson.tape --play cluster,user,workloads/other > /dev/null", str![[r#"
+    Shell::new().check(
+        "kubetape run traces/lesson.tape --play cluster,user,workloads/other > /dev/null",
+        str![[r#"
 $ kubetape run traces/lesson.tape --play cluster,user,workloads/other > /dev/null
 warning: traces/lesson.tape has no event on track workloads/other: playing it back plays nothing
 
-"#]]);
+"#]],
+    );
 }
 
 /// The checksum that a log's header has; see `log::format`.

@@ -4,7 +4,9 @@ use crate::shell::Shell;
 
 #[test]
 fn the_first_help_has_examples_and_exit_statuses() {
-    Shell::new().check("kubetape --help", str![[r#"
+    Shell::new().check(
+        "kubetape --help",
+        str![[r#"
 $ kubetape --help
 Replay, diff and explain Kubernetes DaemonSets from a log of cluster events.
 
@@ -75,7 +77,8 @@ Exit status:
   1  what was compared differs, or what was checked does not pass
   2  it could not be done; standard error says why
 
-"#]]);
+"#]],
+    );
 }
 
 #[test]

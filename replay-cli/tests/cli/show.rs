@@ -283,12 +283,15 @@ fn a_closed_pipe_is_no_failure_and_a_full_one_is() {
         "set -o pipefail; for i in 1 2 3 4 5; do kubetape show traces/lesson.tape events --format json; done | head -1 | cut -c1-10",
     );
     assert_eq!((printed.as_str(), status), ("{\"event\":1\n", 0));
-    shell.check("kubetape show traces/lesson.tape events > /dev/full", str![[r#"
+    shell.check(
+        "kubetape show traces/lesson.tape events > /dev/full",
+        str![[r#"
 $ kubetape show traces/lesson.tape events > /dev/full
 error: cannot write to standard output: no space left on device
 [exit status 2]
 
-"#]]);
+"#]],
+    );
 }
 
 #[test]

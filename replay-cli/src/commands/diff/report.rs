@@ -11,8 +11,8 @@ use serde::Serialize;
 use super::Args;
 use crate::describe::phase_words;
 use crate::error::CliError;
-use crate::output::{Out, counted};
 use crate::output::style::Paint;
+use crate::output::{Out, counted};
 
 /// How many nodes are named in one line unless all are asked for.
 const NAMED_MAX: usize = 12;

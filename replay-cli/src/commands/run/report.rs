@@ -17,10 +17,10 @@ use super::{Args, story};
 use crate::commands::show::daemonsets;
 use crate::describe::why_words;
 use crate::error::CliError;
-use crate::output::{Out, counted};
 use crate::output::age::rounded;
 use crate::output::style::Paint;
 use crate::output::table::{Cell, Table};
+use crate::output::{Out, counted};
 
 /// How many placements are listed before they are only counted.
 const LISTED_MAX: usize = 60;
