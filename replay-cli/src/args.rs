@@ -67,6 +67,7 @@ pub enum Command {
     Delete(commands::delete::Args),
     Synth(commands::synth::Args),
     Bench(commands::bench::Args),
+    Sweep(commands::sweep::Args),
     Completions(commands::completions::Args),
     Man(commands::man::Args),
 }

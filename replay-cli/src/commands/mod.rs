@@ -10,6 +10,7 @@ pub mod man;
 pub mod node;
 pub mod run;
 pub mod show;
+pub mod sweep;
 pub mod synth;
 
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ pub fn run(command: Command, out: &mut Out) -> Result<ExitCode, CliError> {
         Command::Delete(args) => delete::run(&args, out),
         Command::Synth(args) => synth::run(&args, out),
         Command::Bench(args) => bench::run(&args, out),
+        Command::Sweep(args) => sweep::run(&args, out),
         Command::Completions(args) => completions::run(args, out),
         Command::Man(args) => man::run(args, out),
     }

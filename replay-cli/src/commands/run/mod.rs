@@ -93,7 +93,7 @@ fn play_help() -> String {
 
 /// [`Until`] as it is written.
 #[derive(Clone, Copy, Debug)]
-struct UntilArg(Until);
+pub struct UntilArg(pub Until);
 
 impl FromStr for UntilArg {
     type Err = String;
