@@ -12,16 +12,18 @@ mod run;
 mod settled;
 mod timings;
 mod tracks;
+mod verify;
 
 use std::collections::BTreeSet;
 
 pub use io::{Events, Output};
 pub use narrative::{Effects, Milestone};
-pub use plan::{Injection, InjectionError, PATIENCE, Plan, QUIET, Settings, Until};
+pub use plan::{Injection, InjectionError, PATIENCE, Plan, QUIET, Settings, Until, Wrap};
 pub use playback::{Identity, Misfits, Playback};
 pub use run::{ReplayError, Sink, Source, SourceError, replay};
 pub use timings::{Defaulted, RecordedNodes, Timings};
 pub use tracks::{Tracks, UnknownTrack};
+pub use verify::{Difference, Repeatable, Sketch, Threads, Verdict, verify};
 
 use crate::event::Track;
 use crate::names::Sym;

@@ -118,7 +118,9 @@ impl DaemonSetMaker {
         let kind = match reach {
             Reach::Gpu => 6,
             // What selects its nodes is of the kinds that tolerate nothing: a taint is to move it.
-            Reach::Value(_) | Reach::Switched => [4, 5, 7, 8, 9][number as usize % 5],
+            // What is switched by a label alone is not to be kept off by a taint.
+            Reach::Switched => 2,
+            Reach::Value(_) => [4, 5, 7, 8, 9][number as usize % 5],
             Reach::All => number as usize % 4,
             Reach::Linux => number as usize % AGENTS.len(),
         };

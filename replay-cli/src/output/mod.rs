@@ -37,6 +37,11 @@ pub enum Format {
     Json,
 }
 
+/// `1 node`, `2 nodes`.
+pub fn counted(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
 /// Where a command prints to.
 pub struct Out {
     stdout: BufWriter<io::Stdout>,
@@ -122,8 +127,10 @@ impl Out {
         self.complain(&report.render(self.stderr_style));
     }
 
-    /// Where there is nobody left to complain to, nothing is lost by not complaining.
+    /// What was printed before comes before it, where both go to one place. Where there is nobody left to complain
+    /// to, nothing is lost by not complaining.
     fn complain(&mut self, text: &str) {
+        let _ = self.stdout.flush();
         let _ = io::stderr().write_all(text.as_bytes());
     }
 

@@ -94,6 +94,7 @@ pub struct DaemonSetController {
     observer: Option<Sender<(Key, SyncOutcome)>>,
     /// Labels of templates' revisions that are not to be computed.
     hashes: BTreeMap<DocId, Sym>,
+    syncs: u64,
 }
 
 /// What the controller has to remember from one act to the next.
@@ -129,6 +130,7 @@ impl DaemonSetController {
             views,
             observer: None,
             hashes: BTreeMap::new(),
+            syncs: 0,
         }
     }
 
@@ -168,6 +170,7 @@ impl DaemonSetController {
 
     /// Decides what a sync does; what that is, is then written.
     fn start(&mut self, key: Key, woken_by: Seq, context: &mut Context<'_>) {
+        self.syncs += 1;
         let out = self.decide(key, woken_by, None, context.cluster, context.names, context.now);
         if let Some(object) = out.object.and_then(|id| context.cluster.object(id)) {
             let observed = out.observes.then_some(object.generation);
@@ -323,6 +326,10 @@ impl Actor for DaemonSetController {
         self.touch(&seen);
         self.views.observe(&seen);
         self.wake(&seen);
+    }
+
+    fn syncs(&self) -> u64 {
+        self.syncs
     }
 
     fn due(&self) -> Option<Time> {
