@@ -60,6 +60,9 @@ pub enum Command {
     Import(commands::import::Args),
     Run(commands::run::Args),
     Diff(commands::diff::Args),
+    Explain(commands::explain::Args),
+    Verify(commands::verify::Args),
+    Test(commands::test::Args),
     Show(commands::show::Args),
     #[command(subcommand)]
     Node(commands::node::Command),

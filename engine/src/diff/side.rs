@@ -98,6 +98,11 @@ impl<'a> Side<'a> {
         &self.cluster
     }
 
+    /// The dictionary and the state, once nothing more is to be folded.
+    pub fn into_state(self) -> (Names, Cluster) {
+        (self.names, self.cluster)
+    }
+
     /// The number of the last event that was folded in.
     pub fn last(&self) -> Seq {
         self.last

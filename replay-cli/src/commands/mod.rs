@@ -8,12 +8,15 @@ pub mod conformance;
 pub mod create;
 pub mod delete;
 pub mod diff;
+pub mod explain;
 pub mod import;
 pub mod man;
 pub mod node;
 pub mod run;
 pub mod show;
 pub mod synth;
+pub mod test;
+pub mod verify;
 
 use std::process::ExitCode;
 
@@ -27,6 +30,9 @@ pub fn run(command: Command, out: &mut Out) -> Result<ExitCode, CliError> {
         Command::Import(args) => import::run(&args, out),
         Command::Run(args) => run::run(&args, out),
         Command::Diff(args) => diff::run(&args, out),
+        Command::Explain(args) => explain::run(&args, out),
+        Command::Verify(args) => verify::run(&args, out),
+        Command::Test(args) => test::run(&args, out),
         Command::Show(args) => show::run(args, out),
         Command::Node(command) => node::run(command, out),
         Command::Apply(args) => apply::run(&args, out),
