@@ -5,7 +5,7 @@ use std::path::Path;
 
 use kubetape_engine::cluster::{ApplyError, Cluster};
 use kubetape_engine::event::{Event, Flags};
-use kubetape_engine::log::Reader;
+use kubetape_engine::log::{self, Checkpoint, Reader};
 use kubetape_engine::names::{Names, Seq};
 use kubetape_engine::time::Time;
 
@@ -40,12 +40,38 @@ impl State {
     }
 }
 
-/// Folds a log to a moment.
+/// Folds a log to a moment, from the checkpoint before it if the log has one.
 ///
 /// # Errors
 /// The log cannot be read, or has no such moment.
 pub fn fold(path: &Path, moment: Moment, out: &mut Out) -> Result<State, CliError> {
-    fold_from(State::empty(), path, moment, out)
+    let first = first_time(path)?;
+    let stop = match (moment, first) {
+        (Moment::SinceStart(since), Some(first)) => Moment::At(first + since),
+        (Moment::BeforeEnd(before), _) => Moment::At(last_time(path)? - before),
+        (other, _) => other,
+    };
+    let before = match stop {
+        Moment::At(at) => log::Moment::Time(at),
+        Moment::After(seq) => log::Moment::Seq(seq),
+        Moment::End => log::Moment::End,
+        _ => return fold_from(State::empty(), path, stop, out),
+    };
+    let Some(Checkpoint { names, cluster, seq, reader, .. }) = log::checkpoint(path, before)? else {
+        return fold_from(State::empty(), path, stop, out);
+    };
+    let start = State { names, now: cluster.now(), cluster, first, last: seq };
+    let progress = out.progress("reading");
+    let (state, torn) = walk_from(start, (path, reader), stop, progress, |_, _| Ok(()))?;
+    torn.into_iter().for_each(|torn| out.warn(format!("{}: {torn}", path.display())));
+    Ok(state)
+}
+
+/// The time of a log's first event.
+fn first_time(path: &Path) -> Result<Option<Time>, CliError> {
+    let mut batch = Vec::new();
+    Reader::open(path)?.next_batch(&mut Names::new(), &mut batch)?;
+    Ok(batch.first().map(|event| event.at))
 }
 
 /// As [`fold`], with a dictionary that has met names before.
@@ -54,7 +80,7 @@ pub fn fold(path: &Path, moment: Moment, out: &mut Out) -> Result<State, CliErro
 /// As [`fold`].
 pub fn fold_from(start: State, path: &Path, moment: Moment, out: &mut Out) -> Result<State, CliError> {
     let progress = out.progress("reading");
-    let (state, torn) = walk_from(start, path, moment, progress, |_, _| Ok(()))?;
+    let (state, torn) = walk_from(start, (path, Reader::open(path)?), moment, progress, |_, _| Ok(()))?;
     torn.into_iter().for_each(|torn| out.warn(format!("{}: {torn}", path.display())));
     Ok(state)
 }
@@ -70,12 +96,12 @@ pub fn walk(
     progress: Progress,
     visit: impl FnMut(&Event, &State) -> Result<(), CliError>,
 ) -> Result<(State, Option<String>), CliError> {
-    walk_from(State::empty(), path, moment, progress, visit)
+    walk_from(State::empty(), (path, Reader::open(path)?), moment, progress, visit)
 }
 
 fn walk_from(
     mut state: State,
-    path: &Path,
+    (path, reader): (&Path, Reader),
     moment: Moment,
     mut progress: Progress,
     mut visit: impl FnMut(&Event, &State) -> Result<(), CliError>,
@@ -86,7 +112,7 @@ fn walk_from(
         other => other,
     };
     let mut names = std::mem::take(&mut state.names);
-    let torn = each_event(path, &mut names, &mut progress, |event, names| {
+    let torn = each_event(reader, &mut names, &mut progress, |event, names| {
         let seq = state.last.next();
         if let (None, Moment::SinceStart(since)) = (state.first, stop) {
             stop = Moment::At(event.at + since);
@@ -153,13 +179,13 @@ fn does_not_fit(path: &Path, seq: Seq, event: &Event, error: &ApplyError) -> Cli
 }
 
 fn last_time(path: &Path) -> Result<Time, CliError> {
-    let mut last = Time(0);
-    let mut hidden = Progress::new("", false);
-    each_event(path, &mut Names::new(), &mut hidden, |event, _| {
-        last = event.at;
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok(last)
+    let (mut reader, mut names, mut batch) = (Reader::open(path)?, Names::new(), Vec::new());
+    // What a checkpoint stands for need not be read to know when the log ends.
+    if let Some(checkpoint) = log::checkpoint(path, log::Moment::End)? {
+        (reader, names) = (checkpoint.reader, checkpoint.names);
+    }
+    while reader.next_batch(&mut names, &mut batch)?.is_some() {}
+    Ok(reader.last_time().unwrap_or(Time(0)))
 }
 
 /// When a moment of a log is.
@@ -177,17 +203,16 @@ pub fn time_of(path: &Path, moment: Moment) -> Result<Time, CliError> {
     })
 }
 
-/// Reads a log from its beginning until the visitor has seen enough. Gives a warning if its end was cut off.
+/// Reads a log on until the visitor has seen enough. Gives a warning if its end was cut off.
 ///
 /// # Errors
 /// The log cannot be read, or what the visitor says.
-pub fn each_event(
-    path: &Path,
+fn each_event(
+    mut reader: Reader,
     names: &mut Names,
     progress: &mut Progress,
     mut visit: impl FnMut(&Event, &mut Names) -> Result<ControlFlow<()>, CliError>,
 ) -> Result<Option<String>, CliError> {
-    let mut reader = Reader::open(path)?;
     let mut batch = Vec::new();
     let mut done = 0;
     while reader.next_batch(names, &mut batch)?.is_some() {
