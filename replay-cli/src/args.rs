@@ -72,6 +72,7 @@ pub enum Command {
     Delete(commands::delete::Args),
     Synth(commands::synth::Args),
     Bench(commands::bench::Args),
+    Conformance(commands::conformance::Args),
     Completions(commands::completions::Args),
     Man(commands::man::Args),
 }

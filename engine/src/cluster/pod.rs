@@ -1,11 +1,13 @@
 //! A pod: tens of bytes, whatever its manifest's size.
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{Phase, Why};
 use crate::names::{NodeId, ObjectId, Seq, ShapeId, Sym};
 use crate::time::ApiSeconds;
 
 /// A pod. What it is made from is its shape, shared with the other pods of its template.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Pod {
     /// Its controller.
     pub owner: Option<ObjectId>,

@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::{Container, PodSpec};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::ApplyError;
@@ -10,7 +11,7 @@ use crate::quantity::parse_scaled;
 use crate::selector::{NodeSelector, Placement, Toleration};
 
 /// A pod's shape, compiled.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Shape {
     /// What it was compiled from.
     pub doc: DocId,

@@ -271,9 +271,7 @@ fn written(kind: &Kind, object: &Value, part: &str) -> Value {
     if let Some(spec) = copy["spec"].as_object_mut() {
         spec.remove(INTERNAL);
     }
-    if let Some(schema) = kind.schema() {
-        normal::normalise(&mut copy, schema);
-    }
+    normal::normalise(&mut copy, kind.schema());
     if part.is_empty() { copy["spec"].take() } else { copy["spec"][part].take() }
 }
 

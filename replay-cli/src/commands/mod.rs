@@ -4,6 +4,7 @@ pub mod apply;
 pub mod bench;
 pub mod check;
 pub mod completions;
+pub mod conformance;
 pub mod create;
 pub mod delete;
 pub mod diff;
@@ -40,6 +41,7 @@ pub fn run(command: Command, out: &mut Out) -> Result<ExitCode, CliError> {
         Command::Delete(args) => delete::run(&args, out),
         Command::Synth(args) => synth::run(&args, out),
         Command::Bench(args) => bench::run(&args, out),
+        Command::Conformance(args) => conformance::run(&args, out),
         Command::Completions(args) => completions::run(args, out),
         Command::Man(args) => man::run(args, out),
     }

@@ -45,10 +45,7 @@ pub(super) fn node(
         wanted.deletes.extend(staying.map(|pod| (*pod, Why::NodeNoLongerFits)));
         return;
     }
-    if let [pod] = pods
-        && !matches!(pod.phase, Phase::Failed | Phase::Succeeded)
-        && !(pod.terminating && rules.allows_surge)
-    {
+    if idle(eligibility, pods, rules) {
         return;
     }
     let mut running = Vec::new();
@@ -69,6 +66,21 @@ pub(super) fn node(
         }
     } else {
         surplus_while_surging(&running, pods, rules, wanted);
+    }
+}
+
+/// Whether there is certainly nothing to do on a node that exists, whatever the time.
+pub(super) fn idle(eligibility: Eligibility, pods: &[DaemonPod], rules: &Rules) -> bool {
+    let mut running = 0;
+    for pod in pods.iter().filter(|pod| !pod.terminating) {
+        if matches!(pod.phase, Phase::Failed | Phase::Succeeded) || !eligibility.should_continue {
+            return false;
+        }
+        running += 1;
+    }
+    match running {
+        0 => !eligibility.should_run || !(pods.is_empty() || rules.allows_surge),
+        more => more == 1,
     }
 }
 

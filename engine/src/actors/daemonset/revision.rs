@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::cluster::{Cluster, DaemonSet, Object, Revision};
 use crate::names::{DocId, Names, RevisionId, Sym};
 use crate::selector::LabelSelector;
 
 /// A change to a ControllerRevision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RevisionOperation {
     /// It gets the DaemonSet as its controller.
     Adopt(RevisionId),
@@ -32,6 +34,20 @@ pub enum RevisionOperation {
     Delete(RevisionId),
 }
 
+impl RevisionOperation {
+    /// The revision that it changes; `None` for one that it makes.
+    pub fn revision(&self) -> Option<RevisionId> {
+        match *self {
+            RevisionOperation::Create { .. } => None,
+            RevisionOperation::Adopt(id)
+            | RevisionOperation::Release(id)
+            | RevisionOperation::Label(id, _)
+            | RevisionOperation::Number(id, _)
+            | RevisionOperation::Delete(id) => Some(id),
+        }
+    }
+}
+
 /// A DaemonSet's revisions at the start of a sync, and what has to be done about them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct History {
@@ -41,9 +57,7 @@ pub(super) struct History {
     pub old: Vec<(i64, Sym, RevisionId)>,
     /// What has to be done, in order.
     pub operations: Vec<RevisionOperation>,
-    /// Whether all pods get the current label, because revisions were merged.
-    pub relabel_pods: bool,
-    /// How many duplicates were found; for each, upstream claims pods once more.
+    /// How many duplicates were found. Then all pods get the current label.
     pub duplicates: usize,
     /// Whether the name for a new revision is taken by one of another template.
     pub collision: bool,
@@ -119,7 +133,6 @@ impl History {
         let others = current.iter().filter(|other| other.2 != kept);
         self.operations.extend(others.map(|other| RevisionOperation::Delete(other.2)));
         self.duplicates = current.len() - 1;
-        self.relabel_pods = self.duplicates > 0;
     }
 
     /// Makes a revision of the current template, after `snapshot`.

@@ -64,7 +64,7 @@ impl Scenario {
         let mut names = Names::new();
         let hashes = hashes::of(case, &mut names)?;
         let controller =
-            DaemonSetController::new(Settings::default()).observed_by(sender).with_hashes(hashes);
+            DaemonSetController::new(Settings::unlimited()).observed_by(sender).with_hashes(hashes);
         let world = World::new(
             names,
             vec![
@@ -130,6 +130,7 @@ impl Scenario {
     /// Tells the book what has happened.
     pub fn take_note(&mut self) {
         let world = &mut self.loader.world;
+        world.changes.clear();
         for event in world.recorded.drain(..) {
             self.book.note(&event, &world.names, &world.cluster);
         }

@@ -71,7 +71,7 @@ pub struct Finding {
 /// Judges all documents; against the objects of the cluster, where there is one.
 pub fn judge(sources: &Sources, namespace: &str, mut cluster: Option<State>) -> Report {
     let mut report = Report { files: sources.texts.len(), ..Report::default() };
-    let mut seen: BTreeMap<String, Place> = BTreeMap::new();
+    let mut seen = BTreeMap::new();
     for document in &sources.documents {
         let needed = kinds::SIMULATED.iter().any(|kind| kind.eq_ignore_ascii_case(&document.kind));
         if document.tree().is_some() && !document.kind.is_empty() && !document.is_known() && !needed {
@@ -175,13 +175,19 @@ fn warned(document: &Document, object: &str, warning: &str) -> Finding {
 }
 
 /// Two documents that are one object: the later one wins.
-fn twice(document: &Document, object: &str, seen: &mut BTreeMap<String, Place>, findings: &mut Vec<Finding>) {
+fn twice<'a>(
+    document: &'a Document,
+    object: &str,
+    seen: &mut BTreeMap<String, &'a Document>,
+    findings: &mut Vec<Finding>,
+) {
     if document.name.is_empty() {
         return;
     }
-    if let Some(first) = seen.insert(object.to_owned(), document.place) {
+    if let Some(first) = seen.insert(object.to_owned(), document) {
+        let place = format!("{}:{}", first.source, first.place.line);
+        let message = format!("{object} is there already, at {place}: the later one would win");
         let base = finding(Severity::Warning, document, object, None);
-        let message = format!("{object} is there already, on line {}: the later one would win", first.line);
         findings.push(Finding { reason: "Repeated".to_owned(), message, ..base });
     }
 }
@@ -208,5 +214,64 @@ fn control_plane(document: &Document, object: &str) -> Finding {
         message: format!("no toleration of {CONTROL_PLANE}:NoSchedule: control-plane nodes get no pod"),
         hint: Some(format!("if they should, tolerate it: `- {{key: {CONTROL_PLANE}, operator: Exists}}`")),
         ..finding(Severity::Note, document, object, place)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: d}
+spec:
+  selector: {matchLabels: {a: b}}
+  template:
+    metadata: {labels: {a: b}}
+    spec:
+      tolerations: [{operator: Exists}]
+      containers: [{name: c, image: i}]
+";
+
+    fn check(text: &str) -> Report {
+        let documents = manifest::decode("x.yaml", text.as_bytes()).documents;
+        let texts = BTreeMap::from([("x.yaml".to_owned(), text.to_owned())]);
+        judge(&Sources { documents, texts }, "default", None)
+    }
+
+    fn reasons(report: &Report) -> Vec<(&str, u32)> {
+        report.findings.iter().map(|f| (f.reason.as_str(), f.line)).collect()
+    }
+
+    #[test]
+    fn a_good_manifest_needs_no_word() {
+        let report = check(GOOD);
+        assert_eq!((report.passed, report.refused, report.findings.len()), (1, 0, 0));
+    }
+
+    #[test]
+    fn a_daemon_set_that_stays_off_the_control_plane_is_noted() {
+        let report = check(&GOOD.replace("      tolerations: [{operator: Exists}]\n", ""));
+        assert_eq!(reasons(&report), [("ControlPlane", 8)]);
+        assert_eq!(report.findings[0].severity, Severity::Note);
+    }
+
+    #[test]
+    fn problems_warnings_and_repetitions_have_their_places() {
+        let warned = GOOD.replace("image: i}", "image: i, resources: {limits: {memory: 100m}}}");
+        let refused = GOOD.replace("image: i", "imag: i");
+        let report = check(&format!("{GOOD}---\n{warned}---\n{refused}---\nkind: Service\napiVersion: v1\n"));
+        assert_eq!((report.passed, report.refused, report.skipped.get("Service")), (2, 1, Some(&1)));
+        assert_eq!(reasons(&report), [("Repeated", 12), ("Warning", 21), ("BadRequest", 32)]);
+        assert_eq!(report.findings[2].code, Some(400));
+        assert_eq!(report.findings[2].hint.as_deref(), Some("did you mean `image`?"));
+    }
+
+    #[test]
+    fn text_that_is_no_yaml_is_an_error_and_not_the_end() {
+        let report = check(&format!("a: [\n---\n{GOOD}"));
+        assert_eq!((report.passed, report.refused), (1, 1));
+        assert_eq!(report.findings[0].object, "document 1");
     }
 }

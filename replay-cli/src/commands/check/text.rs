@@ -35,7 +35,12 @@ fn one(finding: &Finding, text: &str, out: &mut Out) -> Result<(), CliError> {
         Severity::Note => (Paint::Dim, "note:"),
     };
     let Finding { field, message, file, line, column, .. } = finding;
-    let what = if field.is_empty() { message.clone() } else { format!("{field}: {message}") };
+    // An unknown field's text names the path already.
+    let what = if field.is_empty() || message.contains(&format!("\"{field}\"")) {
+        message.clone()
+    } else {
+        format!("{field}: {message}")
+    };
     writeln!(out, "{} {what}", style.paint(paint, label))?;
     let arrow = style.paint(Paint::Dim, "-->");
     writeln!(out, "  {arrow} {file}:{line}:{column} ({})", finding.object)?;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use kubetape_engine::event::Event;
-use kubetape_engine::log::{Digest, Draft, Identity, Options, Reader, SyncPolicy};
+use kubetape_engine::log::{Digest, Draft, Identity, Options, Reader};
 use kubetape_engine::names::Names;
 use kubetape_engine::replay::{self, Sink, SourceError};
 
@@ -60,7 +60,7 @@ pub struct Args {
 
 pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
     let trace = &args.replayed.trace;
-    let mut reader = Reader::open(trace)?;
+    let mut reader = Reader::open(trace)?.ahead();
     let said = Said::default();
     let plan = args.replayed.plan(&said)?;
     let mut sink = Kept { target: Target::open(args)?, history: History::default() };
@@ -89,16 +89,14 @@ pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
 
 /// Where the run goes.
 enum Target {
-    Log(Draft),
+    Log(Box<Draft>),
     Nowhere(Box<Identity>),
 }
 
 impl Target {
     fn open(args: &Args) -> Result<Self, CliError> {
         match &args.output {
-            Some(path) => {
-                Ok(Target::Log(Draft::create(path, args.force, &Options { sync: SyncPolicy::OnClose })?))
-            }
+            Some(path) => Ok(Target::Log(Box::new(Draft::create(path, args.force, &Options::output())?))),
             None => Ok(Target::Nowhere(Box::default())),
         }
     }
@@ -121,7 +119,7 @@ impl Sink for Kept {
     fn write(&mut self, names: &Names, events: &[Event]) -> Result<(), SourceError> {
         self.history.observe(names, events);
         match &mut self.target {
-            Target::Log(draft) => Sink::write(&mut **draft, names, events),
+            Target::Log(draft) => Sink::write(&mut ***draft, names, events),
             Target::Nowhere(identity) => identity.write(names, events),
         }
     }
