@@ -10,7 +10,7 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use kubetape_benches::churn::Churn;
 use kubetape_engine::event::Event;
-use kubetape_engine::log::{Digest, MemoryStorage, Options, Reader, SyncPolicy, Writer};
+use kubetape_engine::log::{Digest, MemoryStorage, Options, Reader, Writer};
 use kubetape_engine::names::Names;
 
 const NODES: usize = 5_000;
@@ -81,7 +81,7 @@ fn disk(c: &mut Criterion) {
     for size in [1, 100, 10_000] {
         let folder = tempfile::tempdir().unwrap();
         let (mut churn, first) = Churn::new(NODES);
-        let options = Options { sync: SyncPolicy::EveryBatch };
+        let options = Options::default();
         let mut writer = Writer::create(&folder.path().join("x.tape"), &options).unwrap();
         writer.append(&churn.names, &first).unwrap();
         group.throughput(Throughput::Elements(size as u64));

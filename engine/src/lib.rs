@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod conformance;
 pub mod diff;
 pub mod event;
+pub mod explain;
 pub mod import;
 pub mod log;
 pub mod manifest;

@@ -16,6 +16,30 @@ fn check(path: &Path) {
     assert!(report.passed > 0 && report.failed == 0, "{}: see above", report.name);
 }
 
+fn shipped(file: &str) {
+    check(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../traces/conformance").join(file));
+}
+
+#[test]
+fn predicates() {
+    shipped("predicates.jsonl.gz");
+}
+
+#[test]
+fn predicates_with_comparing_tolerations() {
+    shipped("predicates-gate-on.jsonl.gz");
+}
+
+#[test]
+fn upstreams_own_cases() {
+    shipped("upstream.jsonl.gz");
+}
+
+#[test]
+fn lockstep_scenarios() {
+    shipped("lockstep.jsonl.gz");
+}
+
 #[test]
 fn named_recordings_come_out_as_recorded() {
     let Some(paths) = std::env::var_os("KUBETAPE_CONFORMANCE") else {

@@ -70,9 +70,8 @@ impl Replayed {
 
 /// Asserts that nothing differs, and shows what does.
 fn assert_same(comparison: &Comparison) {
-    for moment in comparison.moments.iter().filter(|moment| !moment.is_same(Strictness::Placements)) {
-        panic!("at {} of {} moments: {moment:#?}", moment.at_a, comparison.moments.len());
-    }
+    let differs = comparison.moments.iter().find(|moment| !moment.is_same(Strictness::Placements));
+    assert!(differs.is_none(), "of {} moments, {differs:#?}", comparison.moments.len());
 }
 
 const WORKLOADS_PLAYED: &str = "cluster,user,workloads/replicaset,workloads/deployment";
@@ -81,7 +80,7 @@ const WORKLOADS_PLAYED: &str = "cluster,user,workloads/replicaset,workloads/depl
 fn further(name: &str) -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/oracle/live").join(name);
     if !folder.exists() {
-        println!("skipped: the recording {name} is not here");
+        eprintln!("skipped: the recording {name} is not here");
     }
     folder.exists().then_some(folder)
 }

@@ -363,10 +363,10 @@ fn zz_guess() {
                 kubetape_engine::event::Body::PodDeleted { why: x, .. },
                 kubetape_engine::event::Body::PodDeleted { why: y, .. },
             ) = (a.body, b.body)
+                && x != y
+                && a.track == b.track
             {
-                if x != y && a.track == b.track {
-                    *wrong.entry(format!("why told {x:?} guessed {y:?}")).or_default() += 1;
-                }
+                *wrong.entry(format!("why told {x:?} guessed {y:?}")).or_default() += 1;
             }
         }
         for (k, v) in wrong {

@@ -45,7 +45,7 @@ fn append_until_killed(path: &Path) {
     } else {
         SyncPolicy::Interval(Duration::from_millis(5))
     };
-    let options = Options { sync: policy };
+    let options = Options { sync: policy, behind: false };
     let (mut writer, mut names) = match Writer::open(path, &options) {
         Ok((writer, names, _)) => (writer, names),
         Err(LogError::Empty { .. }) => {

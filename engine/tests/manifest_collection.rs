@@ -1,5 +1,5 @@
 //! Manifests of public projects, where a neighbouring checkout has them: every one is read, none crashes.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use kubetape_engine::manifest::{admit, decode};
 use std::path::{Path, PathBuf};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use kubetape_engine::log::LogError;
 
@@ -63,7 +63,7 @@ impl CliError {
         let failed = CliError::new(format!("cannot {doing} {}: {}", path.display(), reason(error)));
         match error.kind() {
             io::ErrorKind::NotFound => failed.hint("is the path right? it is relative to the working folder"),
-            io::ErrorKind::StorageFull => {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
                 failed.hint("nothing half-written was left behind; make room and try again")
             }
             _ => failed,
@@ -83,7 +83,7 @@ impl From<LogError> for CliError {
     fn from(error: LogError) -> Self {
         let failed = |error: &LogError| CliError::new(error.to_string());
         match &error {
-            LogError::Io { what, file, source } => CliError::file(what, Path::new(file), source),
+            LogError::Io { what, file, source } => CliError::file(what, &without_draft(file), source),
             LogError::Exists { path } => CliError::new(format!("{} exists already", path.display()))
                 .hint("choose another name, or overwrite it with --force"),
             LogError::Locked { .. } => {
@@ -103,6 +103,17 @@ impl From<LogError> for CliError {
             }
             _ => failed(&error),
         }
+    }
+}
+
+/// The output that a draft would have become: people asked for that one, and the draft is gone.
+fn without_draft(file: &str) -> PathBuf {
+    let path = Path::new(file);
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let draft = name.strip_prefix('.').and_then(|name| name.strip_suffix(".draft"));
+    match draft.and_then(|name| name.rsplit_once('.')) {
+        Some((name, _)) => path.with_file_name(name),
+        None => path.to_owned(),
     }
 }
 
@@ -171,6 +182,12 @@ mod tests {
         let shown = snippet("a: 1\nb:\n\tc: 2\n", 3, 2, 1, "unknown field");
         assert_eq!(shown, "    |\n  3 | \tc: 2\n    | \t^ unknown field\n");
         assert_eq!(snippet("a", 9, 1, 1, "beyond"), "");
+    }
+
+    #[test]
+    fn a_draft_is_called_by_the_name_that_it_was_to_get() {
+        assert_eq!(without_draft("runs/.x.tape.123-0.draft"), Path::new("runs/x.tape"));
+        assert_eq!(without_draft(".hidden"), Path::new(".hidden"));
     }
 
     #[test]

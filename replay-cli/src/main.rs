@@ -8,6 +8,7 @@ mod error;
 mod kinds;
 mod manifests;
 mod output;
+mod plan;
 mod selector;
 mod state;
 mod timespec;

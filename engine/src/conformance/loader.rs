@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::objects;
-use crate::event::{Body, ConditionStatus, Event, Phase, PodCondition, Track, Why, WorkloadStatus};
+use crate::event::{Body, ConditionStatus, Event, Flags, Phase, PodCondition, Track, Why, WorkloadStatus};
 use crate::names::{NodeId, ObjectId, ObjectKey, PodId, PodShape, RevisionId, Seq, ShapeId, Sym, sym};
 use crate::sim::World;
 use crate::time::{ApiSeconds, Time};
@@ -37,7 +37,17 @@ impl Loader {
     /// # Errors
     /// It does not fit the world: the case contradicts itself.
     pub fn happen(&mut self, track: Track, body: Body) -> Result<Seq, String> {
-        self.world.happen(Event::new(self.now, track, body)).map_err(|e| e.to_string())
+        self.happen_with(track, Flags::NONE, body)
+    }
+
+    /// Lets something be so that was before: no news to those who wait for a change.
+    fn was(&mut self, track: Track, body: Body) -> Result<Seq, String> {
+        self.happen_with(track, Flags::GENESIS, body)
+    }
+
+    fn happen_with(&mut self, track: Track, flags: Flags, body: Body) -> Result<Seq, String> {
+        let event = Event { flags, ..Event::new(self.now, track, body) };
+        self.world.happen(event).map_err(|e| e.to_string())
     }
 
     /// Loads a node.
@@ -122,14 +132,14 @@ impl Loader {
         let namespace = names.sym(objects::text(value, "/metadata/namespace"));
         let ordinal = ordinal.unwrap_or(0);
         let body = Body::PodCreated { pod, owner, node, ordinal, name, namespace, shape, created };
-        self.happen(Track::DaemonSet, body)?;
+        self.was(Track::DaemonSet, body)?;
         if let Some(node) = node.filter(|_| bound) {
-            self.happen(Track::Scheduler, Body::PodBound { pod, node })?;
+            self.was(Track::Scheduler, Body::PodBound { pod, node })?;
         }
         self.pod_status(pod, value)?;
         if value.pointer("/metadata/deletionTimestamp").is_some() {
             let deadline = objects::time(value, "/metadata/deletionTimestamp")?;
-            self.happen(Track::User, Body::PodDeleted { pod, why: Why::Unknown, grace_s: 30, deadline })?;
+            self.was(Track::User, Body::PodDeleted { pod, why: Why::Unknown, grace_s: 30, deadline })?;
         }
         Ok(pod)
     }
@@ -142,7 +152,7 @@ impl Loader {
             _ => Phase::Pending,
         };
         if phase != Phase::Pending {
-            self.happen(Track::Kubelet, Body::PodPhaseSet { pod, phase, reason: Sym::EMPTY })?;
+            self.was(Track::Kubelet, Body::PodPhaseSet { pod, phase, reason: Sym::EMPTY })?;
         }
         let conditions = value.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
         for condition in conditions.filter(|c| objects::text(c, "/type") == "Ready") {
@@ -157,7 +167,7 @@ impl Loader {
                 text => ApiSeconds::parse(text).map_err(|e| e.to_string())?,
             };
             let condition = PodCondition::Ready;
-            self.happen(Track::Kubelet, Body::PodConditionSet { pod, condition, status, since })?;
+            self.was(Track::Kubelet, Body::PodConditionSet { pod, condition, status, since })?;
         }
         Ok(())
     }

@@ -9,8 +9,10 @@
 //! | [`Format::Predicates`] | a DaemonSet and a node: should it run, may it stay |
 //! | [`Format::Upstream`] | a call inside one of upstream's unit tests of the controller |
 //! | [`Format::Lockstep`] | a scenario, with every round's decisions of controller and environment |
+//! | [`Format::Validation`] | a manifest, and what the API server says of it |
 
 mod loader;
+mod lockstep;
 mod objects;
 mod predicates;
 mod upstream;
@@ -22,7 +24,7 @@ use flate2::bufread::MultiGzDecoder;
 use serde_json::Value;
 
 /// How many failures a report explains.
-const EXPLAINED: usize = 12;
+const EXPLAINED: usize = 3;
 
 /// What a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub enum Format {
     Upstream,
     /// Scenarios with an environment.
     Lockstep,
+    /// Manifests and the API server's answers.
+    Validation,
 }
 
 impl Format {
@@ -42,6 +46,7 @@ impl Format {
             Format::Predicates => "predicates",
             Format::Upstream => "upstream",
             Format::Lockstep => "lockstep",
+            Format::Validation => "validation",
         }
     }
 
@@ -54,6 +59,8 @@ impl Format {
             Some(Format::Upstream)
         } else if has(&["t0", "steps", "startRules", "expect"]) {
             Some(Format::Lockstep)
+        } else if has(&["id", "manifest"]) && (has(&["response"]) || has(&["object"])) {
+            Some(Format::Validation)
         } else {
             None
         }
@@ -196,7 +203,19 @@ fn runner(format: Format) -> Box<dyn Runner> {
     match format {
         Format::Predicates => Box::new(predicates::Predicates::default()),
         Format::Upstream => Box::new(upstream::Upstream),
-        Format::Lockstep => unreachable!(),
+        Format::Lockstep => Box::new(lockstep::Lockstep),
+        Format::Validation => Box::new(Validation),
+    }
+}
+
+/// Runs manifests against the strict door.
+struct Validation;
+
+impl Runner for Validation {
+    fn run(&mut self, case: &Value, tally: &mut Tally) -> Result<(), String> {
+        let outcome = validation::run(&case.to_string()).map_err(|e| e.to_string())?;
+        tally.count(&outcome.id, outcome.difference.map_or(Ok(()), Err));
+        Ok(())
     }
 }
 

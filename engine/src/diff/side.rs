@@ -98,6 +98,11 @@ impl<'a> Side<'a> {
         &self.cluster
     }
 
+    /// The dictionary and the state, once nothing more is to be folded.
+    pub fn into_state(self) -> (Names, Cluster) {
+        (self.names, self.cluster)
+    }
+
     /// The number of the last event that was folded in.
     pub fn last(&self) -> Seq {
         self.last
@@ -132,20 +137,41 @@ impl<'a> Side<'a> {
         Ok(self.batch.get(self.next).map(|event| event.at.max(self.now)))
     }
 
+    /// The next event, which stays the next one; `None` at the end of the log.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn next_event(&mut self) -> Result<Option<Event>, SideError> {
+        let at = self.peek()?;
+        Ok(at.map(|at| Event { at, ..self.batch[self.next] }))
+    }
+
+    /// Gives the next event without folding it in: from here on the state does not follow the log.
+    pub(super) fn skip(&mut self) -> Result<Option<Event>, SideError> {
+        let event = self.next_event()?;
+        if let Some(event) = &event {
+            self.pass(event);
+        }
+        Ok(event)
+    }
+
     /// Folds the next event in and gives it; `None` at the end of the log.
     ///
     /// # Errors
     /// The log cannot be read, or the event does not fit.
     pub fn step(&mut self) -> Result<Option<Event>, SideError> {
-        let Some(at) = self.peek()? else { return Ok(None) };
-        let event = Event { at, ..self.batch[self.next] };
+        let Some(event) = self.next_event()? else { return Ok(None) };
         let seq = self.last.next();
         let applied = self.cluster.apply(&mut self.names, seq, &event);
         applied.map_err(|source| SideError::Apply { seq, source })?;
-        (self.next, self.last, self.now) = (self.next + 1, seq, at);
-        self.began.get_or_insert(at);
-        self.is_run |= event.origin != Seq::NONE;
+        self.pass(&event);
         Ok(Some(event))
+    }
+
+    fn pass(&mut self, event: &Event) {
+        (self.next, self.last, self.now) = (self.next + 1, self.last.next(), event.at);
+        self.began.get_or_insert(event.at);
+        self.is_run |= event.origin != Seq::NONE;
     }
 
     /// Folds in all events up to and at a moment, handing each to an observer after it was applied.

@@ -148,6 +148,14 @@ pub enum ImportError {
         /// What is wrong.
         reason: String,
     },
+    /// A manifest that the API server would refuse.
+    #[error("{place}: {reason}")]
+    Refused {
+        /// Where it begins.
+        place: Place,
+        /// What the API server would say.
+        reason: String,
+    },
     /// A node is deleted that was never there.
     #[error(
         "{place}: node {node:?} is deleted but was never added; add the list that the recording started from as one more source (`kubectl get nodes,ds,pods -A -o json`), or allow missing beginnings"

@@ -42,6 +42,14 @@ pub(super) fn order(sightings: Vec<Sighting>, report: &mut Report) -> Vec<Timed>
             _ => versioned.push(timed),
         }
     }
+    let untimed = |t: &&Timed| t.sighting.arrived.is_none() && t.sighting.seen != Seen::Listed;
+    let untimed = versioned.iter().chain(&floating).filter(untimed).count();
+    if untimed > 0 {
+        *report
+            .inferred
+            .entry("time of a change, from the object's newest timestamp".to_owned())
+            .or_default() += untimed as u64;
+    }
     let mut ordered = timeless;
     for mut group in by_counter(versioned, report) {
         group.sort_by_key(|timed| timed.sighting.version);

@@ -37,17 +37,51 @@ struct Beyond {
     node_spec: NodeSpecId,
 }
 
-/// What is wrong with a record, for people.
-pub(super) type Wrong = String;
+/// What is wrong with a record, for people. One word wide: it is part of every result on the way of every event.
+#[derive(Debug)]
+// `Box<str>` is two words wide.
+#[allow(clippy::box_collection)]
+pub(super) struct Wrong(Box<String>);
 
+impl From<String> for Wrong {
+    fn from(text: String) -> Wrong {
+        Wrong(Box::new(text))
+    }
+}
+
+impl From<&str> for Wrong {
+    #[cold]
+    fn from(text: &str) -> Wrong {
+        Wrong(Box::new(text.to_owned()))
+    }
+}
+
+impl From<Wrong> for String {
+    fn from(wrong: Wrong) -> String {
+        *wrong.0
+    }
+}
+
+#[inline]
 fn entry<T: Copy>(table: &[T], beyond: Option<T>, what: &str, number: u32) -> Result<T, Wrong> {
-    let index = (number as usize).checked_sub(1).ok_or_else(|| format!("{what} is missing"))?;
-    table.get(index).copied().or(beyond).ok_or_else(|| {
-        format!("{what} {number} is not in the log's dictionary, which has {} so far", table.len())
+    match table.get((number as usize).wrapping_sub(1)).copied() {
+        Some(id) => Ok(id),
+        None => no_entry(table.len(), beyond, what, number),
+    }
+}
+
+#[cold]
+fn no_entry<T>(len: usize, beyond: Option<T>, what: &str, number: u32) -> Result<T, Wrong> {
+    if number == 0 {
+        return Err(format!("{what} is missing").into());
+    }
+    beyond.ok_or_else(|| {
+        format!("{what} {number} is not in the log's dictionary, which has {len} so far").into()
     })
 }
 
 impl LogNames {
+    #[inline]
     pub fn sym(&self, number: u32) -> Result<Sym, Wrong> {
         if number == 0 {
             Ok(Sym::EMPTY)
@@ -56,28 +90,52 @@ impl LogNames {
         }
     }
 
+    #[inline]
     pub fn node(&self, number: u32) -> Result<NodeId, Wrong> {
         entry(&self.nodes, self.beyond.map(|b| b.node), "node", number)
     }
 
+    #[inline]
     pub fn object(&self, number: u32) -> Result<ObjectId, Wrong> {
         entry(&self.objects, self.beyond.map(|b| b.object), "object", number)
     }
 
+    #[inline]
     pub fn doc(&self, number: u32) -> Result<DocId, Wrong> {
         entry(&self.documents, self.beyond.map(|b| b.document), "document", number)
     }
 
+    #[inline]
     pub fn shape(&self, number: u32) -> Result<ShapeId, Wrong> {
         entry(&self.shapes, self.beyond.map(|b| b.shape), "shape", number)
     }
 
+    #[inline]
     pub fn resources(&self, number: u32) -> Result<ResourcesId, Wrong> {
         entry(&self.resources, self.beyond.map(|b| b.resources), "resource list", number)
     }
 
+    #[inline]
     pub fn node_spec(&self, number: u32) -> Result<NodeSpecId, Wrong> {
         entry(&self.node_specs, self.beyond.map(|b| b.node_spec), "node spec", number)
+    }
+
+    /// What a reader knows whose numbers of the log's entries are given; none if a symbol is not in the dictionary.
+    pub fn from_indexes(indexes: &[Vec<u32>; TABLES], names: &Names) -> Option<LogNames> {
+        fn ids<T>(indexes: &[u32], id: impl Fn(usize) -> T) -> Vec<T> {
+            indexes.iter().map(|&index| id(index as usize)).collect()
+        }
+        let [symbols, nodes, objects, documents, shapes, resources, node_specs] = indexes;
+        Some(LogNames {
+            symbols: symbols.iter().map(|&index| names.sym_at(index as usize)).collect::<Option<_>>()?,
+            nodes: ids(nodes, NodeId::from_index),
+            objects: ids(objects, ObjectId::from_index),
+            documents: ids(documents, DocId::from_index),
+            shapes: ids(shapes, ShapeId::from_index),
+            resources: ids(resources, ResourcesId::from_index),
+            node_specs: ids(node_specs, NodeSpecId::from_index),
+            beyond: None,
+        })
     }
 
     /// How many entries each table has.
@@ -132,7 +190,7 @@ impl LogNames {
     ) -> Result<(), Wrong> {
         for (count, base) in self.counts().into_iter().zip(delta.base) {
             if count != base.to_native() as usize {
-                return Err(format!("its names follow on {base} others, and there are {count}"));
+                return Err(format!("its names follow on {base} others, and there are {count}").into());
             }
         }
         each_text(&delta.symbols, |text| {
@@ -244,18 +302,17 @@ fn lost_shape(names: &mut Names, number: usize) -> ShapeId {
 pub(super) fn effect(number: u32) -> Result<Effect, Wrong> {
     let all = [Effect::NoSchedule, Effect::PreferNoSchedule, Effect::NoExecute];
     let found = all.into_iter().find(|&effect| effect as u32 == number);
-    found.ok_or_else(|| format!("taint effect {number} is unknown"))
+    found.ok_or_else(|| format!("taint effect {number} is unknown").into())
 }
 
 fn each_text(texts: &ArchivedTexts, mut f: impl FnMut(&str)) -> Result<(), Wrong> {
     let mut rest: &[u8] = &texts.bytes;
     for len in texts.lens.iter() {
-        let (text, after) =
-            rest.split_at_checked(len.to_native() as usize).ok_or("its texts are cut off".to_owned())?;
-        f(std::str::from_utf8(text).map_err(|e| format!("a text is not UTF-8: {e}"))?);
+        let (text, after) = rest.split_at_checked(len.to_native() as usize).ok_or("its texts are cut off")?;
+        f(std::str::from_utf8(text).map_err(|e| Wrong::from(format!("a text is not UTF-8: {e}")))?);
         rest = after;
     }
-    if rest.is_empty() { Ok(()) } else { Err("bytes follow its last text".to_owned()) }
+    if rest.is_empty() { Ok(()) } else { Err("bytes follow its last text".into()) }
 }
 
 /// Words of entries, taken one after the other.
@@ -271,7 +328,7 @@ impl<'a> Words<'a> {
     }
 
     fn next(&mut self) -> Result<u32, Wrong> {
-        self.0.next().map(|word| word.to_native()).ok_or("an entry of its names is cut off".to_owned())
+        self.0.next().map(|word| word.to_native()).ok_or("an entry of its names is cut off".into())
     }
 
     fn wide(&mut self) -> Result<i64, Wrong> {

@@ -161,7 +161,8 @@ fn without_a_sync_a_process_that_ends_loses_nothing() {
         let disk = FaultyStorage::new(Vec::new(), Fault::None, 0);
         let mut names = Names::new();
         let events = samples::events(&mut names);
-        let mut writer = Writer::create_in(Box::new(disk.clone()), &Options { sync: policy }).unwrap();
+        let mut writer =
+            Writer::create_in(Box::new(disk.clone()), &Options { sync: policy, behind: false }).unwrap();
         writer.append(&names, &events[..BATCH]).unwrap();
         writer.append(&names, &events[BATCH..2 * BATCH]).unwrap();
         let outcome = Outcome { acknowledged: 2 * BATCH, tried: 2 * BATCH, failed: false };
@@ -174,7 +175,7 @@ fn without_a_sync_a_process_that_ends_loses_nothing() {
 #[test]
 fn an_interval_syncs_when_it_has_passed() {
     let disk = FaultyStorage::new(Vec::new(), Fault::None, 0);
-    let options = Options { sync: SyncPolicy::Interval(std::time::Duration::ZERO) };
+    let options = Options { sync: SyncPolicy::Interval(std::time::Duration::ZERO), behind: false };
     let mut names = Names::new();
     let events = samples::events(&mut names);
     let mut writer = Writer::create_in(Box::new(disk.clone()), &options).unwrap();

@@ -26,7 +26,7 @@
 //! | offset | size | what |
 //! |---|---|---|
 //! | 0 | 4 | `4B 46 52 4D` (`KFRM`, [`FRAME_MAGIC`]) |
-//! | 4 | 1 | kind, [`FrameKind`]: 1 genesis, 2 events, 3 checkpoint, 4 index, 5 close |
+//! | 4 | 1 | kind, [`FrameKind`]: 1 genesis, 2 events, 3 checkpoint, 4 names, 5 close |
 //! | 5 | 3 | zero |
 //! | 8 | 4 | length of the payload, without padding; at most [`PAYLOAD_MAX`] |
 //! | 12 | 4 | how many events the payload holds |
@@ -100,8 +100,17 @@
 //! # Other frames
 //!
 //! A **close** frame (32 bytes of payload) says that the writer ended well here: the digest of the run (16 bytes, see
-//! `log::digest`), how many events (8), zero (8). More frames may follow, when a log was opened again to append.
-//! **Checkpoint** and **index** frames can be left out or dropped without loss. A reader skips them, checked but unread.
+//! `log::digest`), how many events (8), where the last checkpoint frame begins, or 0 (8). More frames may follow, when a
+//! log was opened again to append.
+//!
+//! A **checkpoint** frame holds the state after all events before it, so that reading can begin there: where the checkpoint
+//! before begins, or 0 (8); where the names frame begins that completes its names (8); the version of its content,
+//! [`CHECKPOINT_VERSION`] (4); zero (4); the length of the actors' state (8) and that; then in bincode 2 (standard
+//! configuration) for each table of the log's dictionary the writer's own numbers in order of the log's, and the state of
+//! the cluster. A **names** frame holds the writer's own dictionary since its names frame before: where that begins, or 0
+//! for none (8); the version (4); zero (4); entries in bincode.
+//!
+//! Both serve speed alone: a reader of another version passes over them, and a log without them is as good.
 
 /// The first eight bytes of every log.
 pub const FILE_MAGIC: [u8; 8] = *b"\x89ktape\r\n";
@@ -124,7 +133,9 @@ pub const FRAME_TRAILER_LEN: usize = 16;
 pub const ALIGN: u64 = 16;
 /// The longest payload of a frame: 1 GiB, well within what 32-bit relative offsets reach.
 pub const PAYLOAD_MAX: usize = 1 << 30;
-/// The payload of a close frame.
+/// The version of what checkpoint and names frames hold: raised whenever the layout of the state changes. Others are passed over.
+pub const CHECKPOINT_VERSION: u32 = 1;
+/// The length of a close frame's payload.
 pub const CLOSE_LEN: usize = 32;
 
 /// What a frame holds.
@@ -137,8 +148,8 @@ pub enum FrameKind {
     Events = 2,
     /// A state from which reading can begin.
     Checkpoint = 3,
-    /// Where checkpoints are; rebuilt when missing.
-    Index = 4,
+    /// Names that checkpoints use.
+    Names = 4,
     /// The writer ended well.
     Close = 5,
 }
@@ -146,8 +157,8 @@ pub enum FrameKind {
 impl FrameKind {
     /// The kind with a number, as a frame header stores it.
     pub fn from_number(number: u8) -> Option<FrameKind> {
-        use FrameKind::{Checkpoint, Close, Events, Genesis, Index};
-        [Genesis, Events, Checkpoint, Index, Close].into_iter().find(|&kind| kind as u8 == number)
+        use FrameKind::{Checkpoint, Close, Events, Genesis, Names};
+        [Genesis, Events, Checkpoint, Names, Close].into_iter().find(|&kind| kind as u8 == number)
     }
 
     /// Whether the payload is a batch of events.

@@ -50,8 +50,13 @@ pub(super) struct Frames {
     last: Seq,
     last_time: Option<Time>,
     last_kind: Option<FrameKind>,
+    /// Where the last checkpoint that was passed begins, or 0.
+    checkpoint: u64,
     torn: Option<Torn>,
 }
+
+/// A frame, its digest and its payload.
+type Whole<'a> = (FrameHeader, Digest, &'a [u8]);
 
 impl Frames {
     /// Reads the file header.
@@ -71,6 +76,7 @@ impl Frames {
             last: Seq::NONE,
             last_time: None,
             last_kind: None,
+            checkpoint: 0,
             torn: None,
         })
     }
@@ -88,6 +94,7 @@ impl Frames {
             last: Seq::NONE,
             last_time: None,
             last_kind: None,
+            checkpoint: 0,
             torn: None,
         }
     }
@@ -118,6 +125,11 @@ impl Frames {
 
     pub fn last_kind(&self) -> Option<FrameKind> {
         self.last_kind
+    }
+
+    /// Where the last checkpoint that was passed begins, or 0.
+    pub fn checkpoint(&self) -> u64 {
+        self.checkpoint
     }
 
     /// What stands after the log's end and is not part of it.
@@ -169,6 +181,9 @@ impl Frames {
 
     /// Goes on after a frame, wherever it was found.
     fn pass(&mut self, frame: &FrameHeader, digest: Digest) {
+        if frame.kind == FrameKind::Checkpoint {
+            self.checkpoint = self.offset;
+        }
         self.offset += frame.frame_len();
         self.chain = digest;
         self.last_kind = Some(frame.kind);
@@ -176,6 +191,33 @@ impl Frames {
             self.last = Seq(frame.next().0 - 1);
             self.last_time = Some(frame.last_time);
         }
+    }
+
+    /// Goes behind a frame that was found to be whole, and holds no events: what follows is checked against it.
+    pub fn resume_after(&mut self, offset: u64, frame: &FrameHeader, digest: Digest) {
+        self.offset = offset;
+        self.last = Seq(frame.first.0 - 1);
+        self.last_time = (frame.first.0 > 1).then_some(frame.last_time);
+        self.pass(frame, digest);
+    }
+
+    /// The payload of a whole frame at an offset, if one of that kind is there.
+    pub fn payload_at(&mut self, offset: u64, kind: FrameKind) -> Result<Option<Whole<'_>>, LogError> {
+        match self.find(offset)? {
+            Found::Frame(frame, digest) if frame.kind == kind => {
+                let at = offset + FRAME_HEADER_LEN as u64;
+                let payload = self.window.get(at, frame.len as usize).map_err(unread(&self.file))?;
+                Ok(Some((frame, digest, payload)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The header of a frame and the beginning of its payload, on no more evidence than the header's checksum.
+    pub fn glance(&mut self, offset: u64, len: usize) -> Result<Option<(FrameHeader, &[u8])>, LogError> {
+        let bytes = self.window.peek(offset, FRAME_HEADER_LEN + len).map_err(unread(&self.file))?;
+        let Some((header, rest)) = bytes.split_first_chunk() else { return Ok(None) };
+        Ok(FrameHeader::read(header).ok().map(|frame| (frame, rest)))
     }
 
     /// Goes to a frame beyond damage; what follows is checked against it.

@@ -31,6 +31,8 @@
 pub mod format;
 
 mod ahead;
+mod behind;
+mod checkpoint;
 mod codec;
 mod decode_names;
 mod decoder;
@@ -47,6 +49,7 @@ mod header;
 mod payload;
 mod reader;
 mod repair;
+mod seek;
 mod storage;
 mod verify;
 mod window;
@@ -62,6 +65,9 @@ mod fault_tests;
 mod samples;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
+mod seek_tests;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;
 
 pub use ahead::ReadAhead;
@@ -73,6 +79,7 @@ pub use file::{Draft, FileStorage};
 pub use header::State;
 pub use reader::{Batch, Reader};
 pub use repair::{Repaired, repair};
+pub use seek::{Checkpoint, Moment, Position, SeekError, checkpoint, seek, seek_in};
 pub use storage::{MemoryStorage, Storage};
 pub use verify::{Report, verify};
 pub use writer::{Options, Recovered, SyncPolicy, Writer};

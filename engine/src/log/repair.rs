@@ -10,7 +10,7 @@ use super::format::FrameKind;
 use super::frames::{Frames, Walked};
 use super::payload;
 use super::verify::{Open, open_anyhow};
-use super::writer::{Options, SyncPolicy, Writer};
+use super::writer::{Options, Writer};
 use crate::event::Event;
 use crate::names::{Names, Seq};
 
@@ -65,7 +65,7 @@ impl fmt::Display for Repaired {
 pub fn repair(bad: &Path, good: &Path, force: bool) -> Result<Repaired, LogError> {
     let open: Open = &|| Ok(Box::new(FileStorage::open_to_read(bad)?));
     let salvage = Salvage::begin(open)?;
-    let mut draft = Draft::create(good, force, &Options { sync: SyncPolicy::OnClose })?;
+    let mut draft = Draft::create(good, force, &Options::output())?;
     let repaired = salvage.run(&mut draft)?;
     draft.finish()?;
     Ok(repaired)

@@ -1,20 +1,19 @@
 //! Suggestions: where a misplaced field belongs, which field was meant.
 
-use super::admit::Schema;
 use super::error::Problem;
 use super::schema::{self, Struct, Type};
 use super::strict::Unknown;
 use super::tree::Node;
 
 /// Where an unknown field belongs, or what it may have been meant to be.
-pub(crate) fn unknown(field: &Unknown, root: &Node, kind: Schema) -> Option<String> {
+pub(crate) fn unknown(field: &Unknown, root: &Node, kind: &Struct) -> Option<String> {
     let name = field.field.rsplit('.').next().unwrap_or(&field.field);
     if let Some(close) = nearest(name, field.owner) {
         return Some(format!("did you mean `{close}`?"));
     }
     let at_top = !field.field.contains('.');
     if at_top {
-        let in_spec = kind.and_then(|k| k.field("spec")).and_then(|f| structure(&f.ty));
+        let in_spec = kind.field("spec").and_then(|f| structure(&f.ty));
         if in_spec.is_some_and(|spec| spec.field(name).is_some()) {
             let verb = if root.get("spec").is_some() { "indent it under" } else { "put it under" };
             return Some(format!("`{name}` is outside `spec`: {verb} `spec`"));

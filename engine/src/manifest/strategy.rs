@@ -98,7 +98,8 @@ pub(crate) fn request_names(
     Ok(())
 }
 
-/// Preconditions of an update: the resource version and the uid, where the object states them.
+/// Preconditions of an update: the resource version and the uid, where both objects state them. A cluster
+/// that keeps neither has no conflicts.
 pub(crate) fn check_version(kind: &Kind, object: &Value, previous: Option<&Value>) -> Result<(), Refusal> {
     let Some(old) = previous else { return Ok(()) };
     let (new, old) = (get::at(object, "metadata"), get::at(old, "metadata"));
@@ -114,7 +115,7 @@ pub(crate) fn check_version(kind: &Kind, object: &Value, previous: Option<&Value
     };
     let uid = get::text(new, "uid");
     let stored = get::text(old, "uid");
-    if !uid.is_empty() && uid != stored {
+    if !uid.is_empty() && !stored.is_empty() && uid != stored {
         return Err(conflict(format!(
             "Precondition failed: UID in precondition: {uid}, UID in object meta: {stored}"
         )));
@@ -127,7 +128,8 @@ pub(crate) fn check_version(kind: &Kind, object: &Value, previous: Option<&Value
         let message = format!("strconv.ParseUint: parsing {}: invalid syntax", go::quote(version));
         return Err(Refusal { code: 500, reason: "", message, problems: Vec::new() });
     }
-    if version != get::text(old, "resourceVersion") {
+    let stored = get::text(old, "resourceVersion");
+    if !stored.is_empty() && version != stored {
         let text =
             "the object has been modified; please apply your changes to the latest version and try again";
         return Err(conflict(text.to_owned()));
@@ -269,9 +271,7 @@ fn written(kind: &Kind, object: &Value, part: &str) -> Value {
     if let Some(spec) = copy["spec"].as_object_mut() {
         spec.remove(INTERNAL);
     }
-    if let Some(schema) = kind.schema() {
-        normal::normalise(&mut copy, schema);
-    }
+    normal::normalise(&mut copy, kind.schema());
     if part.is_empty() { copy["spec"].take() } else { copy["spec"][part].take() }
 }
 

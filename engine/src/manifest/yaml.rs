@@ -274,10 +274,12 @@ impl<'a> Reader<'a> {
 fn ratio(decoded: u64) -> u64 {
     const LOW: u64 = 400_000;
     const HIGH: u64 = 4_000_000;
-    match decoded {
-        0..=LOW => 99,
-        ..HIGH => 99 - 89 * (decoded - LOW) / (HIGH - LOW),
-        _ => 10,
+    if decoded <= LOW {
+        99
+    } else if decoded < HIGH {
+        99 - 89 * (decoded - LOW) / (HIGH - LOW)
+    } else {
+        10
     }
 }
 

@@ -12,6 +12,7 @@ mod run;
 mod settled;
 mod timings;
 mod tracks;
+mod verify;
 
 use std::collections::BTreeSet;
 
@@ -22,6 +23,7 @@ pub use playback::{Identity, Misfits, Playback};
 pub use run::{ReplayError, Sink, Source, SourceError, replay};
 pub use timings::{Defaulted, RecordedNodes, Timings};
 pub use tracks::{Tracks, UnknownTrack};
+pub use verify::{Difference, Repeatable, Sketch, Threads, Verdict, verify};
 
 use crate::event::Track;
 use crate::names::Sym;

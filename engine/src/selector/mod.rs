@@ -13,7 +13,7 @@ pub use label::{LabelSelector, Requirement, SelectorError};
 pub use node_affinity::NodeSelector;
 pub use placement::{Eligibility, Placement};
 pub use syntax::{is_dns_subdomain, is_label_key, is_label_value};
-pub use toleration::{Toleration, TolerationOperator, daemon_tolerations};
+pub use toleration::{ToleratedEffect, Toleration, TolerationOperator, daemon_tolerations};
 
 use crate::names::Sym;
 

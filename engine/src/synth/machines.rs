@@ -169,7 +169,6 @@ const AKS: &[Machine] = &[
             ("kubernetes.azure.com/accelerator", "nvidia"),
         ],
         taint: Some(("sku", "gpu", Effect::NoSchedule)),
-        ..PLAIN
     },
     Machine {
         name: "Standard_D8ds_v5",

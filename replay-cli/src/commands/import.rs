@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use kubetape_engine::import::{self, ImportError, Imported, Report, Source};
-use kubetape_engine::log::{Draft, Options, SyncPolicy};
+use kubetape_engine::log::{Draft, Options};
 use kubetape_engine::names::Names;
 use kubetape_engine::time::Micros;
 
@@ -61,7 +61,7 @@ const BATCH: usize = 4096;
 
 pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
     // Opened first: an output that is in the way is not worth an hour's reading.
-    let mut log = Draft::create(&args.output, args.force, &Options { sync: SyncPolicy::OnClose })?;
+    let mut log = Draft::create(&args.output, args.force, &Options::output())?;
     let (sources, total) = open(&args.sources)?;
     let options = import::Options {
         node_monitor_grace: args.node_monitor_grace_period,
@@ -137,20 +137,36 @@ fn failure(error: ImportError) -> CliError {
     let sentence = error.to_string();
     let source = place.as_deref().map(|place| place.split([':', ',']).next().unwrap_or_default());
     let said = source.and_then(|source| strip_place(&sentence, source)).unwrap_or(&sentence);
-    let (message, hint) = said.split_once("; ").unwrap_or((said, ""));
-    let failed = CliError::new(message);
-    let failed = match place {
-        Some(place) => failed.at(place),
-        None => failed,
+    let (message, hint) = said.split_once("; ").unwrap_or((said, advice(&error)));
+    let failed = match (&error, place) {
+        (ImportError::Empty { name }, _) => CliError::new(format!("{name} {message}")),
+        (_, Some(place)) => CliError::new(message).at(place),
+        (_, None) => CliError::new(message),
     };
+    let hint = hint.replace("allow missing beginnings", "leave that out with --allow-missing");
     if hint.is_empty() { failed } else { failed.hint(hint) }
+}
+
+/// What to do, where the library does not say.
+fn advice(error: &ImportError) -> &'static str {
+    match error {
+        ImportError::BadJson { .. } | ImportError::BadYaml { .. } => {
+            "the recording was damaged or edited there; mend or leave out what begins on that line"
+        }
+        ImportError::NoName { .. } => {
+            "every Kubernetes object has a name; leave that line out or record again"
+        }
+        ImportError::Unrecognised { .. } => "is it a recording of a Kubernetes cluster?",
+        _ => "",
+    }
 }
 
 /// The sentence after `source:` or `source:line:`.
 fn strip_place<'a>(sentence: &'a str, source: &str) -> Option<&'a str> {
     let rest = sentence.strip_prefix(source)?.strip_prefix(':')?;
-    let after_line = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-    Some(after_line.strip_prefix(':').unwrap_or(after_line).trim_start())
+    let rest = rest.trim_start().strip_prefix("byte ").unwrap_or(rest);
+    let after_number = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    Some(after_number.strip_prefix(':').unwrap_or(after_number).trim_start())
 }
 
 fn tell(args: &Args, imported: &Imported, out: &mut Out) {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 use kubetape_engine::event::Event;
-use kubetape_engine::log::{Draft, Options, SyncPolicy};
+use kubetape_engine::log::{Draft, Options};
 use kubetape_engine::names::Names;
 use kubetape_engine::replay::Source;
 use kubetape_engine::synth::presets::{self, PRESETS, Preset, Scale, Workload};
@@ -189,7 +189,7 @@ pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
             Box::new(Synth::with_failures(spec(args)?, failures))
         }
     };
-    let mut log = Draft::create(&args.output, args.force, &Options { sync: SyncPolicy::OnClose })?;
+    let mut log = Draft::create(&args.output, args.force, &Options::output())?;
     let mut progress = out.progress("making");
     let (mut names, mut events, mut last) = (Names::new(), Vec::<Event>::new(), 0);
     while source.next(&mut names, &mut events).map_err(|e| CliError::new(e.to_string()))? {

@@ -11,7 +11,9 @@ mod backoff;
 mod emit;
 mod expectations;
 mod grouping;
+mod index;
 mod manage;
+mod name_order;
 mod pod;
 mod queue;
 mod revision;
@@ -19,6 +21,7 @@ mod rollout;
 mod settings;
 mod status;
 mod sync;
+mod view;
 mod wake;
 
 use std::cmp::Ordering;
@@ -37,8 +40,8 @@ pub use settings::Settings;
 pub use sync::{Creation, Deletion, Report, SyncError, SyncOutcome};
 
 use crate::cluster::{Change, Cluster, DaemonSet, Node, Object};
-use crate::event::Event;
-use crate::names::{Names, NodeId, ObjectId, Seq, Sym, sym};
+use crate::event::{Body, Event};
+use crate::names::{DocId, Names, NodeId, ObjectId, Seq, Sym, sym};
 use crate::selector::Eligibility;
 use crate::sim::{Actor, Context};
 use crate::time::Time;
@@ -78,9 +81,13 @@ pub struct DaemonSetController {
     state: State,
     /// Which nodes fit, as far as was asked. Can be thrown away at any time.
     fits: FxHashMap<ObjectId, Vec<Fit>>,
+    /// What is kept from event to event; `None` in the form that looks at everything. Can be thrown away.
+    indexes: Option<index::Indexes>,
     claims: grouping::Claims,
     fleet: grouping::Fleet,
     observer: Option<Sender<(Key, SyncOutcome)>>,
+    /// Labels of templates' revisions that are not to be computed.
+    hashes: BTreeMap<DocId, Sym>,
     syncs: u64,
 }
 
@@ -105,15 +112,22 @@ struct Fit {
 }
 
 impl DaemonSetController {
-    /// A controller that has seen nothing yet.
+    /// A controller that has seen nothing yet. It looks only at what changed.
     pub fn new(settings: Settings) -> Self {
+        DaemonSetController { indexes: Some(index::Indexes::default()), ..Self::full_pass(settings) }
+    }
+
+    /// The reference: a controller that looks at every node in every sync. It decides the same.
+    pub fn full_pass(settings: Settings) -> Self {
         DaemonSetController {
             settings,
+            indexes: None,
             state: State::default(),
             fits: FxHashMap::default(),
             claims: grouping::Claims::default(),
             fleet: grouping::Fleet::default(),
             observer: None,
+            hashes: BTreeMap::new(),
             syncs: 0,
         }
     }
@@ -121,6 +135,13 @@ impl DaemonSetController {
     /// Sends the outcome of every sync, also of those that write nothing.
     pub fn observed_by(mut self, observer: Sender<(Key, SyncOutcome)>) -> Self {
         self.observer = Some(observer);
+        self
+    }
+
+    /// Gives the revisions of some templates labels that are known from elsewhere, such as a recording; others
+    /// get [`revision_hash`].
+    pub fn with_hashes(mut self, hashes: BTreeMap<DocId, Sym>) -> Self {
+        self.hashes = hashes;
         self
     }
 
@@ -139,6 +160,9 @@ impl DaemonSetController {
     /// Forgets a DaemonSet that is gone.
     fn forget(&mut self, object: ObjectId) {
         self.fits.remove(&object);
+        if let Some(indexes) = &mut self.indexes {
+            indexes.by_daemon_set.remove(&object);
+        }
         self.state.touched.remove(&object);
     }
 
@@ -155,6 +179,27 @@ impl DaemonSetController {
             touched.resize(node.index() + 1, Seq::NONE);
         }
         touched[node.index()] = seen.seq;
+    }
+
+    /// Tells the indexes what is news to them.
+    fn index(&mut self, seen: &wake::Seen<'_>) {
+        let Some(indexes) = &mut self.indexes else { return };
+        match seen.event.body {
+            Body::NodeJoined { node, .. }
+            | Body::NodeLeft { node }
+            | Body::NodeLabelSet { node, .. }
+            | Body::NodeLabelRemoved { node, .. }
+            | Body::NodeTaintAdded { node, .. }
+            | Body::NodeTaintRemoved { node, .. } => indexes.node_changed(node),
+            Body::PodCreated { pod, owner, .. } => {
+                indexes.pod_changed(pod, owner, seen.cluster, seen.names);
+            }
+            body => {
+                if let Some(pod) = body.pod() {
+                    indexes.pod_changed(pod, seen.change.owner, seen.cluster, seen.names);
+                }
+            }
+        }
     }
 
     /// Syncs the DaemonSet of a key, and emits what that decides.
@@ -191,14 +236,9 @@ impl DaemonSetController {
             self.state.expectations.forget(key);
             return SyncOutcome::default();
         };
-        let fits = self.fits.entry(object.id).or_default();
-        self.fleet.nodes.clear();
-        for &id in cluster.nodes() {
-            let Some(node) = cluster.node(id) else { continue };
-            self.fleet.nodes.push((id, fit(fits, object, spec, id, node, names)));
-        }
         let mut afterwards = api::AfterwardsApi::new(cluster, names, object, spec);
-        let sync = sync::Sync {
+        let seen_at_once = api.is_some();
+        let mut sync = sync::Sync {
             cluster,
             now,
             settings: &self.settings,
@@ -209,12 +249,34 @@ impl DaemonSetController {
             backoff: &mut self.state.backoff,
             api: api.unwrap_or(&mut afterwards),
             woken_by,
+            hashes: &self.hashes,
             touched: self.state.touched.get(&object.id).map_or(&[], Vec::as_slice),
-            claims: &mut self.claims,
-            fleet: &mut self.fleet,
             out: SyncOutcome::default(),
         };
-        sync.run(names)
+        let Some((history, rules)) = sync.begin(names) else { return sync.out };
+        let names = &*names;
+        let fits = self.fits.entry(object.id).or_default();
+        match self.indexes.as_mut().filter(|_| !seen_at_once) {
+            Some(index::Indexes { order, by_daemon_set }) => {
+                let index = by_daemon_set.entry(object.id).or_insert_with(|| index::Index::new(object.id));
+                let rules = &rules;
+                index.refresh(&mut index::Upkeep { cluster, names, object, spec, rules, fits, order });
+                sync.finish(&mut index::Indexed { index, cluster }, &history, rules, names);
+            }
+            None => {
+                let Ok(selector) = grouping::selector(spec) else { return sync.out };
+                let (claims, fleet) = (&mut self.claims, &mut self.fleet);
+                fleet.nodes.clear();
+                for &id in cluster.nodes() {
+                    let Some(node) = cluster.node(id) else { continue };
+                    fleet.nodes.push((id, fit(fits, object, spec, id, node, names)));
+                }
+                claims.gather(cluster, names, object, selector);
+                fleet.group(cluster, names, &claims.pods);
+                sync.finish(&mut view::FullPass { cluster, names, claims, fleet }, &history, &rules, names);
+            }
+        }
+        sync.out
     }
 
     /// Starts the delay after a failed pod, as if one had been deleted at a time.
@@ -272,6 +334,7 @@ impl Actor for DaemonSetController {
     fn observe(&mut self, seq: Seq, event: &Event, change: &Change, cluster: &Cluster, names: &Names) {
         let seen = wake::Seen { seq, event, change, cluster, names };
         self.touch(&seen);
+        self.index(&seen);
         self.wake(&seen);
     }
 

@@ -6,12 +6,18 @@ use crate::names::{Effect, Names, NodeId, Sym, Taint, sym};
 
 /// Why a node will not have a pod.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Rejection {
+pub enum Rejection {
+    /// It is cordoned.
     Unschedulable,
+    /// The pod names another node, or the node does not exist.
     NodeName,
+    /// A taint is not tolerated.
     Taints,
+    /// Node selector or required affinity do not match.
     Affinity,
+    /// A host port is taken.
     Ports,
+    /// It has as many pods as it may.
     TooManyPods,
     /// The resource, and whether the request is more than the node has at all.
     Insufficient(String, bool),
@@ -70,10 +76,14 @@ pub(super) fn check(
 }
 
 fn port_taken(usage: &Usage, node: NodeId, wanted: (Sym, Sym, u16), names: &Names) -> bool {
+    let mut taken = usage.on(node).into_iter().flat_map(|usage| &usage.ports);
+    taken.any(|other| ports_conflict(wanted, *other, names))
+}
+
+/// Whether two host ports (protocol, address, number) cannot be on one node.
+pub fn ports_conflict(a: (Sym, Sym, u16), b: (Sym, Sym, u16), names: &Names) -> bool {
     let any = |address: Sym| names.text(address) == "0.0.0.0";
-    usage.on(node).into_iter().flat_map(|usage| &usage.ports).any(|&(protocol, address, port)| {
-        (protocol, port) == (wanted.0, wanted.2) && (address == wanted.1 || any(address) || any(wanted.1))
-    })
+    (a.0, a.2) == (b.0, b.2) && (a.1 == b.1 || any(a.1) || any(b.1))
 }
 
 /// After `fitsRequest`. A node that says nothing about its capacity has room for everything: recordings and

@@ -18,8 +18,35 @@ use crate::names::{Names, NodeId, PodId, Seq};
 use crate::sim::{Actor, Context};
 use crate::time::{Micros, Time};
 
-use filter::Rejection;
+pub use filter::{Rejection, ports_conflict};
+
 use usage::Usage;
+
+/// What the filters say about nodes as they are, for people who ask.
+#[derive(Debug, Default)]
+pub struct Probe(Usage);
+
+impl Probe {
+    /// Counts what is used on some nodes. Takes time proportional to their pods.
+    pub fn of(cluster: &Cluster, nodes: &[NodeId]) -> Probe {
+        let mut usage = Usage::default();
+        for pod in nodes.iter().filter_map(|node| cluster.node(*node)).flat_map(|node| &node.pods) {
+            usage.observe(cluster, *pod);
+        }
+        Probe(usage)
+    }
+
+    /// Why one of the nodes will not have a pod of a shape; nothing if it will.
+    pub fn rejections(
+        &self,
+        cluster: &Cluster,
+        names: &Names,
+        shape: &Shape,
+        node: NodeId,
+    ) -> Vec<Rejection> {
+        filter::check(cluster, names, &self.0, shape, node).err().unwrap_or_default()
+    }
+}
 
 /// How the scheduler is to behave.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

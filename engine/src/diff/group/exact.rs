@@ -33,6 +33,8 @@ struct Task<'a> {
     turned: bool,
     /// Properties that all of `untouched` has: their absence touches nothing of it.
     around: Vec<u32>,
+    /// The most that any one term covers.
+    most: usize,
     /// Whether a property touches it; unknown until asked.
     touches: rustc_hash::FxHashMap<u32, bool>,
 }
@@ -142,7 +144,8 @@ impl<'a> Search<'a> {
         let around = self.facts.of_node(node).iter().copied();
         let around: Vec<u32> = around.filter(|&fact| self.facts.contains(fact, untouched)).collect();
         self.spent += (self.facts.of_node(node).len() * untouched.0.len()) as u64;
-        let mut task = Task { untouched, turned, around, touches: rustc_hash::FxHashMap::default() };
+        let mut task = Task { untouched, turned, around, most: 0, touches: rustc_hash::FxHashMap::default() };
+        task.most = if terms > 2 { self.most(&mut task, wanted) } else { usize::MAX };
         let (mut chosen, mut found) = (Vec::new(), Vec::new());
         self.cover_rest(&mut task, wanted, terms, &mut chosen, &mut found);
         found
@@ -185,7 +188,8 @@ impl<'a> Search<'a> {
             self.spent += 2 * wanted.0.len() as u64;
             let covered = self.facts.select(literal.0, literal.1, wanted);
             let count = covered.count();
-            if terms > 1 || count == size {
+            // What is left has to be within reach of the terms that are left.
+            if size - count <= task.most.saturating_mul(terms - 1) {
                 candidates.push((literal, covered, count));
             }
         }
@@ -203,6 +207,28 @@ impl<'a> Search<'a> {
         kept
     }
 
+    /// The most of a set that any term covers without touching what must not be touched.
+    fn most(&mut self, task: &mut Task<'_>, wanted: &Bits) -> usize {
+        let mut most = 0;
+        for fact in 0..self.facts.len() as u32 {
+            if self.facts.get(fact).members.len() > most && !self.touches(task, fact) {
+                most = most.max(self.facts.select(fact, false, wanted).count());
+            }
+        }
+        for &fact in &task.around {
+            most = most.max(self.facts.select(fact, true, wanted).count());
+        }
+        self.spent += ((self.facts.len() + task.around.len()) * wanted.0.len()) as u64;
+        most
+    }
+
+    fn touches(&mut self, task: &mut Task<'_>, fact: u32) -> bool {
+        *task.touches.entry(fact).or_insert_with(|| {
+            self.spent += task.untouched.0.len() as u64;
+            !self.facts.is_disjoint(fact, task.untouched)
+        })
+    }
+
     fn literals(&mut self, task: &mut Task<'_>, node: u32) -> Vec<Literal> {
         let absent =
             task.around.iter().filter(|&&fact| !self.facts.has(fact, node)).map(|&fact| (fact, true));
@@ -211,11 +237,7 @@ impl<'a> Search<'a> {
             if self.facts.get(fact).is_name && !self.names {
                 continue;
             }
-            let touches = *task.touches.entry(fact).or_insert_with(|| {
-                self.spent += task.untouched.0.len() as u64;
-                !self.facts.is_disjoint(fact, task.untouched)
-            });
-            if !touches {
+            if !self.touches(task, fact) {
                 literals.push((fact, false));
             }
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::FxHashMap;
 
 use crate::cluster::{Cluster, Node};
-use crate::names::{Names, Sym, Taint};
+use crate::names::{Names, NodeId, Sym, Taint};
 
 use super::bits::Bits;
 use super::expression::{InState, Property, Term, status_text};
@@ -48,26 +48,27 @@ impl Facts {
     /// nodes together.
     pub fn of(a: (&Cluster, &Names), b: (&Cluster, &Names)) -> Facts {
         let mut gathering = Gathering::default();
-        let names = merge(a, b);
         let (mut in_a, mut in_b) = (Reader::default(), Reader::default());
-        for (index, name) in names.iter().enumerate() {
-            let index = index as u32;
-            let (one, two) = (present(a, name), present(b, name));
-            let of_a = one.map(|node| in_a.read(node, a.1, &mut gathering));
-            let of_b = two.map(|node| in_b.read(node, b.1, &mut gathering));
-            // A node that one state lacks would otherwise tell the states apart in each of its properties.
-            for &id in of_a.as_ref().or(of_b.as_ref()).into_iter().flatten() {
-                gathering.list[id as usize].1.push(index);
-            }
-            for &id in of_b.as_ref().or(of_a.as_ref()).into_iter().flatten() {
-                gathering.list[id as usize].2.push(index);
-            }
-            let exists = gathering.id(Property::Exists) as usize;
-            if one.is_some() {
+        let exists = gathering.id(Property::Exists) as usize;
+        let mut names = Vec::new();
+        let (mut of_a, mut of_b) = (Vec::new(), Vec::new());
+        for (one, two) in pairs(a, b) {
+            let index = names.len() as u32;
+            names.push(one.map_or_else(|| name(b, two), |_| name(a, one)).to_owned());
+            if let Some(node) = one.and_then(|node| a.0.node(node)) {
+                in_a.read(node, a.1, &mut gathering, &mut of_a);
                 gathering.list[exists].1.push(index);
             }
-            if two.is_some() {
+            if let Some(node) = two.and_then(|node| b.0.node(node)) {
+                in_b.read(node, b.1, &mut gathering, &mut of_b);
                 gathering.list[exists].2.push(index);
+            }
+            // A node that one state lacks would otherwise tell the states apart in each of its properties.
+            for &id in if one.is_some() { &of_a } else { &of_b } {
+                gathering.list[id as usize].1.push(index);
+            }
+            for &id in if two.is_some() { &of_b } else { &of_a } {
+                gathering.list[id as usize].2.push(index);
             }
         }
         Facts::new(names, gathering.list)
@@ -119,9 +120,29 @@ impl Facts {
         self.names.len()
     }
 
-    /// A node's position.
-    pub(super) fn position(&self, node: &str) -> Option<u32> {
-        self.names.binary_search_by(|name| name.as_str().cmp(node)).ok().map(|index| index as u32)
+    /// The nodes' names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
+    /// The set of some nodes, and the names of which there is no node. The names are sorted.
+    pub(super) fn set<'n>(&self, names: impl Iterator<Item = &'n str>) -> (Bits, Vec<String>) {
+        let (mut set, mut unknown) = (Bits::empty(self.names.len()), Vec::new());
+        let mut from = 0;
+        for name in names {
+            // Names come in order, and a step forward is mostly a short one.
+            let mut step = 1;
+            while self.names.get(from + step).is_some_and(|other| other.as_str() <= name) {
+                from += step;
+                step *= 2;
+            }
+            let range = &self.names[from..self.names.len().min(from + step)];
+            match range.binary_search_by(|other| other.as_str().cmp(name)) {
+                Ok(at) => set.insert((from + at) as u32),
+                Err(_) => unknown.push(name.to_owned()),
+            }
+        }
+        (set, unknown)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -142,11 +163,6 @@ impl Facts {
             Some(bits) => bits.has(node),
             None => fact.members.binary_search(&node).is_ok(),
         }
-    }
-
-    pub(super) fn bits(&self, fact: u32) -> Bits {
-        let fact = self.get(fact);
-        fact.dense.clone().unwrap_or_else(|| Bits::of(self.names.len(), &fact.members))
     }
 
     /// Whether no node of a set has the property.
@@ -225,21 +241,28 @@ fn name_labels(facts: &[(InState, Property, Vec<u32>)]) -> BTreeSet<String> {
     names.map(|(key, _)| key.to_owned()).collect()
 }
 
-fn present<'a>((cluster, names): (&'a Cluster, &Names), name: &str) -> Option<&'a Node> {
-    names.find_node(name).and_then(|node| cluster.present_node(node))
+fn name<'a>((_, names): (&Cluster, &'a Names), node: Option<NodeId>) -> &'a str {
+    node.map_or("", |node| names.node_name(node))
 }
 
-/// The names of the nodes that exist in either state, sorted.
-fn merge(a: (&Cluster, &Names), b: (&Cluster, &Names)) -> Vec<String> {
-    let name = |(cluster, names): (&Cluster, &Names)| {
-        cluster.nodes().iter().map(|node| names.node_name(*node).to_owned()).collect::<Vec<_>>()
-    };
-    let mut all = name(a);
-    all.extend(name(b));
-    // Two sorted runs, which the sort finds and merges.
-    all.sort();
-    all.dedup();
-    all
+/// The nodes that exist in either state, by name.
+fn pairs<'a>(
+    a: (&'a Cluster, &'a Names),
+    b: (&'a Cluster, &'a Names),
+) -> impl Iterator<Item = (Option<NodeId>, Option<NodeId>)> + 'a {
+    let (mut in_a, mut in_b) =
+        (a.0.nodes().iter().copied().peekable(), b.0.nodes().iter().copied().peekable());
+    std::iter::from_fn(move || {
+        let order = match (in_a.peek(), in_b.peek()) {
+            (None, None) => return None,
+            (Some(_), None) => std::cmp::Ordering::Less,
+            (None, Some(_)) => std::cmp::Ordering::Greater,
+            (Some(x), Some(y)) => a.1.node_name(*x).cmp(b.1.node_name(*y)),
+        };
+        let one = if order.is_le() { in_a.next() } else { None };
+        let two = if order.is_ge() { in_b.next() } else { None };
+        Some((one, two))
+    })
 }
 
 /// Properties in the order in which they were met, with the nodes that have them in each state.
@@ -266,18 +289,31 @@ impl Gathering {
 struct Reader {
     labels: FxHashMap<(Sym, Sym), [u32; 2]>,
     taints: FxHashMap<Taint, [u32; 2]>,
+    /// How many values of a label are known.
+    values: FxHashMap<Sym, u32>,
 }
 
+/// Values of one label beyond this number are not looked at one by one: they name things.
+const VALUES_MAX: u32 = 10_000;
+
 impl Reader {
-    fn read(&mut self, node: &Node, names: &Names, gathering: &mut Gathering) -> Vec<u32> {
+    fn read(&mut self, node: &Node, names: &Names, gathering: &mut Gathering, ids: &mut Vec<u32>) {
+        ids.clear();
         let text = |sym: Sym| names.text(sym).to_owned();
-        let mut ids = Vec::with_capacity(2 * node.labels.len() + node.conditions.len());
         for label in &node.labels {
-            ids.extend(*self.labels.entry(*label).or_insert_with(|| {
-                let (key, value) = (text(label.0), text(label.1));
-                [Property::Label { key: key.clone(), value }, Property::HasLabel { key }]
-                    .map(|property| gathering.id(property))
-            }));
+            let values = self.values.entry(label.0).or_insert(0);
+            match self.labels.get(label) {
+                Some(known) => ids.extend(known),
+                None if *values < VALUES_MAX => {
+                    *values += 1;
+                    let (key, value) = (text(label.0), text(label.1));
+                    let both = [Property::Label { key: key.clone(), value }, Property::HasLabel { key }];
+                    let both = both.map(|property| gathering.id(property));
+                    self.labels.insert(*label, both);
+                    ids.extend(both);
+                }
+                None => ids.push(gathering.id(Property::HasLabel { key: text(label.0) })),
+            }
         }
         for taint in &node.taints {
             ids.extend(*self.taints.entry(*taint).or_insert_with(|| {
@@ -296,6 +332,5 @@ impl Reader {
         // A key with two taints is one property.
         ids.sort_unstable();
         ids.dedup();
-        ids
     }
 }

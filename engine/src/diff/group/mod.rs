@@ -67,24 +67,21 @@ impl Grouping {
     }
 }
 
-/// Describes some nodes. `candidates` are the nodes that could have been among them; they include `changed`.
-/// Nodes that neither state has are left in the rest. Takes time proportional to nodes times properties of a
-/// node, and more with the number of terms that it takes.
-pub fn group(facts: &Facts, changed: &[&str], candidates: &[&str]) -> Grouping {
-    let nodes = facts.node_count();
-    let set = |names: &[&str]| {
-        let mut bits = Bits::empty(nodes);
-        names.iter().filter_map(|name| facts.position(name)).for_each(|position| bits.insert(position));
-        bits
-    };
-    let target = set(changed);
-    let mut grouping = Grouping { changed: changed.len(), ..Grouping::default() };
-    let mut unknown: Vec<String> = Vec::new();
-    unknown
-        .extend(changed.iter().filter(|name| facts.position(name).is_none()).map(|name| (*name).to_owned()));
-    let universes = [(Among::AllNodes, Bits::full(nodes)), (Among::Candidates, set(candidates).or(&target))];
+/// Describes some nodes. `candidates` are the nodes that could have been among them. Both are sorted. Nodes
+/// that neither state has are left in the rest. Takes time proportional to nodes times properties of a node,
+/// and more with the number of terms that it takes.
+pub fn group<'n>(
+    facts: &Facts,
+    changed: impl IntoIterator<Item = &'n str>,
+    candidates: impl IntoIterator<Item = &'n str>,
+) -> Grouping {
+    let (target, unknown) = facts.set(changed.into_iter());
+    let (candidates, _) = facts.set(candidates.into_iter());
+    let universes =
+        [(Among::AllNodes, Bits::full(facts.node_count())), (Among::Candidates, candidates.or(&target))];
     let (among, found) = describe(facts, &target, &universes);
     let universe = &universes[among as usize].1;
+    let mut grouping = Grouping { changed: target.count() + unknown.len(), ..Grouping::default() };
     let mut left = target.clone();
     for (expression, selected) in found {
         left = left.minus(&selected);
@@ -105,6 +102,8 @@ fn describe(
     if target.is_empty() {
         return (Among::AllNodes, Vec::new());
     }
+    // Where all nodes are candidates, there is nothing to be looked for twice.
+    let universes = if universes[0].1 == universes[1].1 { &universes[..1] } else { &universes[..] };
     for (among, universe) in universes {
         if let Some(expression) = Search::new(facts).exact(target, universe) {
             return (*among, vec![(expression, target.clone())]);

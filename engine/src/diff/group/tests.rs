@@ -54,7 +54,7 @@ fn describe_where(log: &Log, count: usize, changed: impl Fn(usize) -> bool) -> G
     let changed: Vec<&str> = changed.iter().map(String::as_str).collect();
     let all: Vec<String> = (0..count).map(name).collect();
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
-    group(&facts(log), &changed, &all)
+    group(&facts(log), changed, all)
 }
 
 fn expression(grouping: &Grouping) -> String {
@@ -105,7 +105,7 @@ fn a_taint_that_only_one_state_has_is_said_to_be_there() {
     let facts = Facts::of((&a.cluster, &a.names), (&b.cluster, &b.names));
     let changed = [2, 3, 11, 18, 19].map(name);
     let changed: Vec<&str> = changed.iter().map(String::as_str).collect();
-    let grouping = group(&facts, &changed, &changed);
+    let grouping = group(&facts, changed.iter().copied(), changed.iter().copied());
     assert_eq!(expression(&grouping), "taint maintenance=true:NoExecute in B");
     assert_eq!(grouping.groups[0].synonyms[0].to_string(), "taint maintenance in B");
 }
@@ -117,7 +117,7 @@ fn nodes_that_are_only_in_one_state_are_described_so() {
     let facts = Facts::of((&a.cluster, &a.names), (&b.cluster, &b.names));
     let changed = [12, 13, 14].map(name);
     let changed: Vec<&str> = changed.iter().map(String::as_str).collect();
-    let grouping = group(&facts, &changed, &changed);
+    let grouping = group(&facts, changed.iter().copied(), changed.iter().copied());
     assert_eq!(expression(&grouping), "no node in A");
 }
 
@@ -126,7 +126,7 @@ fn all_that_could_change_are_every_node() {
     let log = pools(60);
     let had: Vec<String> = (0..60).filter(|i| (i * 31) % 11 < 6).map(name).collect();
     let had: Vec<&str> = had.iter().map(String::as_str).collect();
-    let grouping = group(&facts(&log), &had, &had);
+    let grouping = group(&facts(&log), had.iter().copied(), had.iter().copied());
     assert_eq!(expression(&grouping), "every node");
     assert_eq!(grouping.groups[0].among, Among::Candidates);
 }
@@ -150,7 +150,7 @@ fn candidates_narrow_what_an_expression_has_to_tell_apart() {
     let had: Vec<&str> = had.iter().map(String::as_str).collect();
     let lost: Vec<String> = (0..80).filter(|i| (i * 31) % 11 < 6 && i % 2 == 0).map(name).collect();
     let lost: Vec<&str> = lost.iter().map(String::as_str).collect();
-    let grouping = group(&facts(&log), &lost, &had);
+    let grouping = group(&facts(&log), lost, had);
     assert_eq!(expression(&grouping), "pool=gpu");
     assert_eq!(grouping.groups[0].among, Among::Candidates);
 }
@@ -259,7 +259,7 @@ proptest! {
         let changed: Vec<String> = (0..table.len()).filter(|i| selects(&labels[*i])).map(name).collect();
         let changed: Vec<&str> = changed.iter().map(String::as_str).collect();
         prop_assume!(!changed.is_empty());
-        let grouping = group(&facts(&log), &changed, &changed);
+        let grouping = group(&facts(&log), changed.iter().copied(), changed.iter().copied());
         prop_assert!(grouping.is_exact(), "{grouping:#?}");
         prop_assert_eq!(grouping.groups.len(), 1);
         let found = &grouping.groups[0];

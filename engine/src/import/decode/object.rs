@@ -8,6 +8,7 @@ use crate::event::{Propagation, WorkloadStatus};
 use crate::import::error::ImportError;
 use crate::import::sighting::{ObjectView, RevisionView};
 use crate::import::wire::{Metadata, Object, number_of};
+use crate::manifest;
 use crate::names::{Names, sym};
 
 /// What `kubectl apply` keeps for itself.
@@ -23,7 +24,7 @@ impl Decoder<'_> {
         metadata: &Metadata,
         object: &Object,
     ) -> Result<ObjectView, ImportError> {
-        let mut value = context.value()?;
+        let mut value = self.through_the_right_door(context, kind, metadata, object)?;
         let status = value.as_object_mut().and_then(|map| map.remove("status"));
         if let Some(map) = value.as_object_mut() {
             // Items of typed lists do not say what they are.
@@ -54,6 +55,37 @@ impl Decoder<'_> {
             status_text: hash_of(object.status),
             priority_class,
         })
+    }
+
+    /// What a person wrote has no uid and no status: it goes through the strict door, which fills in what the API
+    /// server would. What was recorded has been through that already and is taken as it is.
+    fn through_the_right_door(
+        &mut self,
+        context: &Context,
+        kind: &str,
+        metadata: &Metadata,
+        object: &Object,
+    ) -> Result<Value, ImportError> {
+        let recorded =
+            metadata.uid.is_some() || metadata.resource_version.is_some() || object.status.is_some();
+        if recorded {
+            return context.value();
+        }
+        let mut value = context.value()?;
+        if let Some(map) = value.as_object_mut() {
+            map.entry("kind").or_insert_with(|| kind.into());
+        }
+        let document = manifest::decode_body(context.source_name, value.to_string().as_bytes());
+        if !document.is_known() {
+            return Ok(value);
+        }
+        let namespace = metadata.namespace.as_deref().unwrap_or("default");
+        match manifest::admit(&document, None, namespace) {
+            Ok(admitted) => Ok(admitted.object),
+            Err(refusal) => {
+                Err(ImportError::Refused { place: context.place(), reason: refusal.message.clone() })
+            }
+        }
     }
 
     /// Takes out of the metadata what is not the object's own or changes with every write.

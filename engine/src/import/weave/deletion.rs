@@ -34,7 +34,7 @@ impl Weaver<'_> {
         if let Some((_, grace)) = old.deletion {
             let state = self.cluster.pod(pod).copied();
             let node = state.and_then(|pod| pod.node);
-            let lost = node.is_none_or(|node| self.cluster.present_node(node).is_none());
+            let lost = node.is_none_or(|node| self.is_lost(node));
             let expected = if lost { Track::Lifecycle } else { Track::Kubelet };
             let mut author = self.author(Act::Delete, expected);
             // Without grace, whoever deleted it also made it go.
@@ -147,14 +147,18 @@ impl Weaver<'_> {
         let target = pod.node?;
         let outdated = self.cluster.pod_revision_hash(id) != self.current_hash(owner)
             && matches!(daemon_set.strategy, UpdateStrategy::RollingUpdate { .. });
-        let Some(node) = self.cluster.present_node(target) else {
+        match self.cluster.present_node(target) {
+            Some(node) => {
+                let (labels, taints) = (&node.labels, &node.taints);
+                if !daemon_set.placement.eligibility(node.name, labels, taints, self.names).should_continue {
+                    return Some(Why::NodeNoLongerFits);
+                }
+            }
+            // A recording without nodes says nothing of them.
+            None if self.cluster.nodes().is_empty() && !self.is_lost(target) => {}
+            None if !pod.bound => return Some(Why::NodeMissing),
             // A rolling update also replaces pods of lost nodes that pod garbage collection has not reached.
-            return if pod.bound { outdated.then_some(Why::Outdated) } else { Some(Why::NodeMissing) };
-        };
-        let placement = &daemon_set.placement;
-        let eligibility = placement.eligibility(node.name, &node.labels, &node.taints, self.names);
-        if !eligibility.should_continue {
-            return Some(Why::NodeNoLongerFits);
+            None => return outdated.then_some(Why::Outdated),
         }
         match pod.phase {
             Phase::Failed => return Some(Why::Failed),

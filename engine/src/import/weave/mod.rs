@@ -346,6 +346,11 @@ impl<'n> Weaver<'n> {
         self.object_id(owner.uid, (owner.kind, namespace, owner.name))
     }
 
+    /// Whether a node was there and is no more. Of one that was never recorded nobody can say.
+    fn is_lost(&self, node: NodeId) -> bool {
+        self.cluster.node(node).is_some_and(|node| node.incarnation > 0 && !node.present)
+    }
+
     /// Whether an owner is being deleted or is not there.
     fn is_going(&self, owner: OwnerRef) -> bool {
         let owner = self.objects.get(&owner.uid).and_then(|id| self.cluster.object(*id));

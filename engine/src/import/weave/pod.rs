@@ -222,7 +222,7 @@ impl Weaver<'_> {
     /// node lifecycle marks pods of nodes that are not ready as not ready.
     fn status_track(&self, pod: PodId, old: &PodView, new: &PodView) -> Track {
         let node = self.cluster.pod(pod).and_then(|pod| pod.node);
-        let lost = node.is_none_or(|node| self.cluster.present_node(node).is_none());
+        let lost = node.is_none_or(|node| self.is_lost(node));
         let collected = new.disruption.is_some_and(|d| self.names.text(d.2) == "DeletionByPodGC");
         if collected || lost {
             return Track::Lifecycle;

@@ -124,13 +124,12 @@ fn volume(volume: &mut Object) {
         let policy = pull_policy(reference);
         set_text(source, "pullPolicy", policy);
     }
-    if let Some(claim) = child(volume, "ephemeral").and_then(|e| child(e, "volumeClaimTemplate")) {
-        if let Some(spec) = object_mut(claim, "spec") {
-            set(spec, "volumeMode", "Filesystem");
-            if let Some(resources) = child(spec, "resources") {
-                resource_list(resources, "limits");
-                resource_list(resources, "requests");
-            }
+    let claim = child(volume, "ephemeral").and_then(|e| child(e, "volumeClaimTemplate"));
+    if let Some(spec) = claim.and_then(|c| object_mut(c, "spec")) {
+        set(spec, "volumeMode", "Filesystem");
+        if let Some(resources) = child(spec, "resources") {
+            resource_list(resources, "limits");
+            resource_list(resources, "requests");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kubetape_engine::event::{Body, Event, Track, Why};
-use kubetape_engine::names::{Names, NodeId, ObjectId, PodId, Seq, sym};
+use kubetape_engine::names::{Names, NodeId, ObjectId, PodId, Seq, Sym, sym};
 use kubetape_engine::time::Time;
 
 /// More than anybody reads. Beyond it a run's placements are counted, not listed.
@@ -29,6 +29,8 @@ pub struct History {
     pub stays: Vec<Stay>,
     /// How many there were.
     pub count: u64,
+    /// How often the API server refused an owner's pod, by its reason.
+    pub refused: BTreeMap<(ObjectId, Sym), u64>,
     open: BTreeMap<PodId, usize>,
     /// What people's deletions of pods were about.
     deeds: BTreeMap<Seq, usize>,
@@ -49,6 +51,9 @@ impl History {
                         self.open.insert(pod, self.stays.len());
                         self.stays.push(Stay { owner, node, since: event.at, until: None });
                     }
+                }
+                Body::PodRefused { owner, reason, .. } => {
+                    *self.refused.entry((owner, reason)).or_default() += 1;
                 }
                 Body::PodDeleted { pod, why, .. } => {
                     if let (Track::User, Some(&stay)) = (event.track, self.open.get(&pod)) {

@@ -95,18 +95,27 @@ struct StoryRow {
 impl Summed<'_> {
     /// Warns of what may make the run less than it seems.
     pub fn warn(&self, out: &mut Out) {
-        let trace = self.args.trace.display();
+        let trace = self.args.replayed.trace.display();
         // Of the tracks that are played by default, a trace need not have every one.
-        if self.args.play != Tracks::outside() && self.args.play != Tracks::all() {
-            for track in self.summary.silent_tracks(self.args.play) {
+        if self.args.replayed.play != Tracks::outside() && self.args.replayed.play != Tracks::all() {
+            for track in self.summary.silent_tracks(self.args.replayed.play) {
                 out.warn(format!("{trace} has no event on track {track}: playing it back plays nothing"));
+            }
+        }
+        let names = &self.world.names;
+        for ((owner, reason), count) in &self.history.refused {
+            let (owner, reason) = (names.object_name(*owner), names.text(*reason));
+            let pods = if *count == 1 { "a pod was" } else { "pods were" };
+            out.warn(format!("{owner}: {pods} refused {count} times: {reason}"));
+            if reason.contains("PriorityClass") {
+                out.note("  hint: `kubectl get priorityclasses -o yaml` shows it; add it with -f, or import it with the trace");
             }
         }
         for class in &self.summary.undefined_priority_classes {
             out.warn(format!(
-                "priority class {class:?} is named by pods and defined by nothing: they count as priority 0 \
-                 (hint: import it with the trace, or add it: kubectl get priorityclass {class} -o yaml, and -f)"
+                "priority class {class:?} is named by pods and defined by nothing: they count as priority 0"
             ));
+            out.note("  hint: `kubectl get priorityclasses -o yaml` shows it; add it with -f, or import it with the trace");
         }
         let misfits = self.summary.misfits;
         for (count, what) in [
@@ -133,7 +142,7 @@ impl Summed<'_> {
 
     fn print_head(&self, out: &mut Out) -> Result<(), CliError> {
         let (summary, cluster) = (self.summary, &self.world.cluster);
-        writeln!(out, "Replayed {}: {} events", self.args.trace.display(), summary.trace_events)?;
+        writeln!(out, "Replayed {}: {} events", self.args.replayed.trace.display(), summary.trace_events)?;
         if let (Some(begin), Some(end)) = (summary.begin, summary.end) {
             let trace_end = summary.trace_end.unwrap_or(end);
             let more = if end > trace_end {
@@ -322,7 +331,7 @@ impl Summed<'_> {
             deleted: line.effects.values().map(|e| e.deleted).sum(),
         };
         out.json(&Document {
-            trace: self.args.trace.display().to_string(),
+            trace: self.args.replayed.trace.display().to_string(),
             output: self.args.output.as_ref().map(|path| path.display().to_string()),
             trace_events: summary.trace_events,
             events: summary.event_count(),

@@ -21,9 +21,9 @@ use self::matrix::{Matrix, Run, Seeds};
 use self::shard::Shard;
 use self::table::{Row, TableFormat};
 use crate::commands::bench::scale;
-use crate::commands::run::UntilArg;
 use crate::error::CliError;
 use crate::output::Out;
+use crate::plan::UntilArg;
 use crate::timespec::Moment;
 
 const EXAMPLES: &str = "\

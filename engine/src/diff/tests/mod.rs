@@ -1,6 +1,8 @@
 //! Comparisons of small worlds.
 #![allow(clippy::unwrap_used)]
 
+mod over_time;
+
 use proptest::prelude::*;
 
 use super::settled::{Interval, scan};

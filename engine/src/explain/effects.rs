@@ -1,0 +1,212 @@
+//! What an event brought about, and what brought it about.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rustc_hash::FxHashMap;
+use serde::Serialize;
+
+use super::history::{Chain, ExplainError, Moment, Seen, Tales, Tape, Told, collect, tell};
+use crate::event::{Body, ConditionStatus, PodCondition};
+use crate::names::{NodeId, ObjectId, Seq};
+use crate::time::Time;
+
+/// An event, its causes and its effects.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventExplanation {
+    /// The event.
+    pub told: Told,
+    /// What it goes back to; empty for what comes from outside, and where a recording does not say.
+    pub causes: Chain,
+    /// What it brought about up to the end of the log, like with like.
+    pub effects: Vec<EffectGroup>,
+    /// How many events that are, all levels together.
+    pub effect_count: usize,
+    /// When the last of them happened.
+    #[serde(serialize_with = "super::as_text")]
+    pub until: Time,
+}
+
+/// Events of one kind about one workload that events of one group brought about.
+///
+/// In a rollout a pod that gets ready lets the next one be deleted, and so on: events that repeat a group above
+/// them are counted there, so that the tree stays as deep as one turn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EffectGroup {
+    /// The name of their kind: `PodCreated`; `PodReady` and `PodNotReady` for that condition.
+    pub kind: &'static str,
+    /// The workload, `Kind namespace/name`; empty where there is none.
+    pub workload: String,
+    /// How many events.
+    pub count: usize,
+    /// How many nodes they are about.
+    pub nodes: usize,
+    /// The first of them.
+    pub first: Told,
+    /// When the last of them happened.
+    #[serde(serialize_with = "super::as_text")]
+    pub until: Time,
+    /// What they brought about in turn.
+    pub effects: Vec<EffectGroup>,
+}
+
+type Key = (&'static str, Option<ObjectId>);
+
+#[derive(Debug)]
+struct Group {
+    key: Key,
+    parent: Option<usize>,
+    workload: String,
+    count: usize,
+    nodes: BTreeSet<NodeId>,
+    first: Seq,
+    until: Time,
+    children: BTreeMap<Key, usize>,
+}
+
+/// Groups what goes back to one event.
+struct Effects {
+    root: Seq,
+    groups: Vec<Group>,
+    top: BTreeMap<Key, usize>,
+    /// The group of each event that goes back to the root; `None` for the root itself.
+    member: FxHashMap<Seq, Option<usize>>,
+    until: Time,
+    found: bool,
+}
+
+/// Explains an event of a log.
+///
+/// # Errors
+/// The log cannot be read, or has no such event.
+pub fn explain_event(tape: &Tape<'_>, seq: Seq) -> Result<EventExplanation, ExplainError> {
+    let mut effects = Effects {
+        root: seq,
+        groups: Vec::new(),
+        top: BTreeMap::new(),
+        member: FxHashMap::default(),
+        until: Time::MIN,
+        found: false,
+    };
+    let history = collect(tape, Moment::End, |seen| effects.observe(seen))?;
+    if !effects.found {
+        return Err(ExplainError::NoSuchEvent { seq, last: history.last });
+    }
+    let causes = history.cause(seq).map(|cause| history.causes_from(cause)).unwrap_or_default();
+    let mut numbers: BTreeSet<Seq> = causes.numbers().collect();
+    numbers.insert(seq);
+    numbers.extend(effects.groups.iter().map(|group| group.first));
+    let tales = tell(tape, &numbers)?;
+    let Some(told) = tales.get(seq) else {
+        return Err(ExplainError::NoSuchEvent { seq, last: history.last });
+    };
+    Ok(EventExplanation {
+        told,
+        causes: causes.tell(&tales),
+        effects: effects.tell(&effects.top, &tales),
+        effect_count: effects.member.len() - 1,
+        until: effects.until,
+    })
+}
+
+impl Effects {
+    fn observe(&mut self, seen: &Seen<'_>) {
+        if seen.seq == self.root {
+            (self.found, self.until) = (true, seen.event.at);
+            self.member.insert(seen.seq, None);
+            return;
+        }
+        let Some(&parent) = self.member.get(&seen.event.cause) else { return };
+        let key = (kind(&seen.event.body), workload(seen));
+        let index = match self.repeated(parent, key) {
+            Some(index) => index,
+            None => self.group(parent, key, seen),
+        };
+        let group = &mut self.groups[index];
+        group.count += 1;
+        group.until = seen.event.at;
+        group.nodes.extend(node(seen));
+        self.member.insert(seen.seq, Some(index));
+        self.until = self.until.max(seen.event.at);
+    }
+
+    /// The group of a kind among a group and those above it.
+    fn repeated(&self, mut at: Option<usize>, key: Key) -> Option<usize> {
+        while let Some(index) = at {
+            if self.groups[index].key == key {
+                return Some(index);
+            }
+            at = self.groups[index].parent;
+        }
+        None
+    }
+
+    fn group(&mut self, parent: Option<usize>, key: Key, seen: &Seen<'_>) -> usize {
+        let fresh = self.groups.len();
+        let siblings = match parent {
+            Some(parent) => &mut self.groups[parent].children,
+            None => &mut self.top,
+        };
+        let index = *siblings.entry(key).or_insert(fresh);
+        if index == fresh {
+            let workload = key.1.map(|object| {
+                let kind = seen.names.text(seen.names.object_key(object).kind);
+                format!("{kind} {}", seen.names.object_name(object))
+            });
+            self.groups.push(Group {
+                key,
+                parent,
+                workload: workload.unwrap_or_default(),
+                count: 0,
+                nodes: BTreeSet::new(),
+                first: seen.seq,
+                until: seen.event.at,
+                children: BTreeMap::new(),
+            });
+        }
+        index
+    }
+
+    fn tell(&self, groups: &BTreeMap<Key, usize>, tales: &Tales) -> Vec<EffectGroup> {
+        let tell = |index: &usize| {
+            let group = &self.groups[*index];
+            Some(EffectGroup {
+                kind: group.key.0,
+                workload: group.workload.clone(),
+                count: group.count,
+                nodes: group.nodes.len(),
+                first: tales.get(group.first)?,
+                until: group.until,
+                effects: self.tell(&group.children, tales),
+            })
+        };
+        let mut told: Vec<EffectGroup> = groups.values().filter_map(tell).collect();
+        told.sort_by_key(|group| group.first.event);
+        told
+    }
+}
+
+/// The workload that an event is about: the owner of its pod, or the object itself.
+fn workload(seen: &Seen<'_>) -> Option<ObjectId> {
+    match seen.event.body.pod() {
+        Some(pod) => seen.cluster.pod(pod).and_then(|pod| pod.owner),
+        None => seen.event.body.object(),
+    }
+}
+
+fn node(seen: &Seen<'_>) -> Option<NodeId> {
+    let pod = seen.event.body.pod().and_then(|pod| seen.cluster.pod(pod));
+    pod.and_then(|pod| pod.node).or(seen.event.body.node())
+}
+
+/// Getting ready and ceasing to be are different things to a reader.
+fn kind(body: &Body) -> &'static str {
+    match body {
+        Body::PodConditionSet { condition: PodCondition::Ready, status: ConditionStatus::True, .. } => {
+            "PodReady"
+        }
+        Body::PodConditionSet { condition: PodCondition::Ready, .. } => "PodNotReady",
+        other => other.kind(),
+    }
+}

@@ -1,0 +1,287 @@
+//! Whether a trace gives the same run each time, checked by doing it.
+//!
+//! The first replay leaves the run's digest every few thousand events; the second one is compared with it there
+//! and stops at the first that differs. Both are then replayed again up to that stretch, event by event, to find
+//! the first event that differs. Memory stays small however long the run is.
+
+use super::{Plan, ReplayError, Sink, Source, SourceError, replay};
+use crate::event::Event;
+use crate::log::{Digest, Identity};
+use crate::names::{Names, Seq};
+use crate::time::Time;
+
+/// How one of the replays differs from the others in what must not matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threads {
+    /// The trace is read on the replay's own thread.
+    One,
+    /// The trace is read ahead on a thread of its own.
+    Two,
+}
+
+/// A trace and how it is replayed, as often as asked for.
+pub struct Repeatable<'a> {
+    /// Opens the trace.
+    pub open: &'a dyn Fn(Threads) -> Result<Box<dyn Source>, SourceError>,
+    /// The plan; the same each time.
+    pub plan: &'a dyn Fn() -> Result<Plan, SourceError>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The replays gave the same run.
+    Same {
+        /// Its digest.
+        digest: Digest,
+        /// How many events it has.
+        events: u64,
+    },
+    /// They did not.
+    Differs(Box<Difference>),
+}
+
+/// The first difference between two replays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// All events before this one are the same.
+    pub seq: Seq,
+    /// The event that the first replay has there; `None` if it had ended.
+    pub first: Option<Sketch>,
+    /// The event that the second replay has there; `None` if it had ended.
+    pub second: Option<Sketch>,
+    /// Whether the difference was found again when both were replayed once more. If not, it lies between `seq`
+    /// and some thousand events later, and no event is named.
+    pub reproduced: bool,
+}
+
+/// An event in a few words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sketch {
+    /// When.
+    pub at: Time,
+    /// Who.
+    pub track: &'static str,
+    /// What kind.
+    pub kind: &'static str,
+    /// The event that it says caused it.
+    pub cause: Seq,
+    /// The node and the object that it is about, as far as it names any.
+    pub about: String,
+}
+
+/// Replays a trace with each number of threads and compares.
+///
+/// # Errors
+/// A replay could not be finished.
+pub fn verify(
+    repeatable: &Repeatable<'_>,
+    progress: &mut dyn FnMut(u64, Time),
+) -> Result<Verdict, ReplayError> {
+    let mut first = Marks::default();
+    run(repeatable, Threads::One, &mut first, progress)?;
+    let mut second =
+        Compared { marks: &first, identity: Identity::new(), batch: 0, events: 0, stopped: false };
+    let outcome = run(repeatable, Threads::Two, &mut second, progress);
+    let (batch, events, stopped) = (second.batch, second.events, second.stopped);
+    if !stopped {
+        outcome?;
+        if batch == first.list.len() {
+            return Ok(Verdict::Same { digest: first.identity.digest(), events });
+        }
+    }
+    let before = batch.checked_sub(1).map_or(0, |last| first.list[last].0);
+    magnify(repeatable, batch, before, progress).map(|difference| Verdict::Differs(Box::new(difference)))
+}
+
+fn run(
+    repeatable: &Repeatable<'_>,
+    threads: Threads,
+    sink: &mut dyn Sink,
+    progress: &mut dyn FnMut(u64, Time),
+) -> Result<(), ReplayError> {
+    let mut source = (repeatable.open)(threads).map_err(ReplayError::Source)?;
+    let plan = (repeatable.plan)().map_err(ReplayError::Source)?;
+    replay(&mut *source, plan, sink, progress).map(|_| ())
+}
+
+/// The digest after each batch, with the number of events so far.
+#[derive(Default)]
+struct Marks {
+    identity: Identity,
+    events: u64,
+    list: Vec<(u64, Digest)>,
+}
+
+impl Sink for Marks {
+    fn write(&mut self, names: &Names, events: &[Event]) -> Result<(), SourceError> {
+        self.identity.write(names, events)?;
+        self.events += events.len() as u64;
+        self.list.push((self.events, self.identity.digest()));
+        Ok(())
+    }
+}
+
+/// A sink that has seen enough.
+#[derive(Debug, thiserror::Error)]
+#[error("no more is needed of this run")]
+struct Enough;
+
+/// Compares with marks, and stops at the first that differs.
+struct Compared<'a> {
+    marks: &'a Marks,
+    identity: Identity,
+    /// How many batches are the same.
+    batch: usize,
+    events: u64,
+    stopped: bool,
+}
+
+impl Sink for Compared<'_> {
+    fn write(&mut self, names: &Names, events: &[Event]) -> Result<(), SourceError> {
+        self.identity.write(names, events)?;
+        self.events += events.len() as u64;
+        if self.marks.list.get(self.batch) != Some(&(self.events, self.identity.digest())) {
+            self.stopped = true;
+            return Err(Box::new(Enough));
+        }
+        self.batch += 1;
+        Ok(())
+    }
+}
+
+/// Looks at one batch event by event, and stops after it.
+struct Magnified {
+    identity: Identity,
+    /// How many batches come before.
+    before: usize,
+    found: Vec<(Digest, Sketch)>,
+}
+
+impl Sink for Magnified {
+    fn write(&mut self, names: &Names, events: &[Event]) -> Result<(), SourceError> {
+        if let Some(before) = self.before.checked_sub(1) {
+            self.before = before;
+            return self.identity.write(names, events);
+        }
+        for event in events {
+            self.identity.write(names, std::slice::from_ref(event))?;
+            self.found.push((self.identity.digest(), sketch(event, names)));
+        }
+        Err(Box::new(Enough))
+    }
+}
+
+fn magnify(
+    repeatable: &Repeatable<'_>,
+    before: usize,
+    events_before: u64,
+    progress: &mut dyn FnMut(u64, Time),
+) -> Result<Difference, ReplayError> {
+    let mut look = |threads| {
+        let mut sink = Magnified { identity: Identity::new(), before, found: Vec::new() };
+        match run(repeatable, threads, &mut sink, progress) {
+            Err(ReplayError::Sink(error)) if error.is::<Enough>() => {}
+            other => other?,
+        }
+        Ok::<_, ReplayError>(sink.found)
+    };
+    let (first, second) = (look(Threads::One)?, look(Threads::Two)?);
+    let longest = first.len().max(second.len());
+    let differs = (0..longest).find(|at| first.get(*at).map(|e| e.0) != second.get(*at).map(|e| e.0));
+    let seq = Seq(events_before + differs.unwrap_or(0) as u64 + 1);
+    let at = |found: &[(Digest, Sketch)]| found.get(differs?).map(|event| event.1.clone());
+    Ok(Difference { seq, first: at(&first), second: at(&second), reproduced: differs.is_some() })
+}
+
+fn sketch(event: &Event, names: &Names) -> Sketch {
+    let node = event.body.node().map(|node| format!("node {}", names.node_name(node)));
+    let object = event
+        .body
+        .object()
+        .map(|object| format!("{} {}", names.text(names.object_key(object).kind), names.object_name(object)));
+    let about = [object, node].into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let (at, cause) = (event.at, event.cause);
+    Sketch { at, track: event.track.as_str(), kind: event.body.kind(), cause, about }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::event::{Body, Track};
+    use crate::names::{NodeSpec, sym};
+    use crate::replay::{Events, Until};
+    use crate::time::ApiSeconds;
+
+    /// A trace of nodes that join and are cordoned, the last of them at a second that may differ.
+    fn trace(names: &mut Names, count: usize, last_second: i64) -> Vec<Event> {
+        let mut events = Vec::new();
+        for index in 0..count {
+            let name = names.sym(&format!("node-{index}"));
+            let (node, spec) = (names.node(name), names.node_spec(NodeSpec::default()));
+            let second = if index + 1 == count { last_second } else { 0 };
+            let body = Body::NodeJoined { node, spec, created: ApiSeconds(0) };
+            events.push(Event::new(Time(second * 1_000_000 + index as i64), Track::Cluster, body));
+        }
+        let name = names.sym("agent");
+        let key =
+            crate::names::ObjectKey { kind: sym::DAEMON_SET, namespace: sym::DEFAULT, name, incarnation: 0 };
+        let object = names.object(key);
+        let manifest = r#"{"metadata":{"name":"agent","namespace":"default"},"spec":{"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"i"}]}}}}"#;
+        let manifest = names.doc(manifest);
+        events.push(Event::new(Time(20_000_000), Track::User, Body::Applied { object, manifest }));
+        events
+    }
+
+    fn verified(second_differs: bool) -> Verdict {
+        let mut names = Names::new();
+        let usual = trace(&mut names, 900, 1);
+        let other = trace(&mut names, 900, 2);
+        let opened = Cell::new(0);
+        let open = |threads| {
+            opened.set(opened.get() + 1);
+            let events = if second_differs && threads == Threads::Two { &other } else { &usual };
+            Ok(Box::new(Events(events.clone())) as Box<dyn Source>)
+        };
+        let plan = || Ok(Plan { names: names.clone(), until: Until::Settled, ..Plan::default() });
+        let verdict = verify(&Repeatable { open: &open, plan: &plan }, &mut |_, _| {}).unwrap();
+        assert_eq!(opened.get(), if second_differs { 4 } else { 2 });
+        verdict
+    }
+
+    #[test]
+    fn replays_of_one_trace_are_the_same_run() {
+        let Verdict::Same { events, .. } = verified(false) else { panic!("they differ") };
+        assert!(events > 4_500, "more than one batch is compared: {events}");
+    }
+
+    #[test]
+    fn the_first_event_that_differs_is_named() {
+        let Verdict::Differs(difference) = verified(true) else { panic!("they are the same") };
+        assert_eq!((difference.seq, difference.reproduced), (Seq(900), true));
+        let (first, second) = (difference.first.unwrap(), difference.second.unwrap());
+        assert_eq!((first.kind, second.kind), ("NodeJoined", "NodeJoined"));
+        assert_eq!(first.about, "node node-899");
+        assert_ne!(first.at, second.at);
+    }
+
+    #[test]
+    fn a_difference_that_does_not_come_again_is_still_one() {
+        let mut names = Names::new();
+        let usual = trace(&mut names, 3, 1);
+        let other = trace(&mut names, 3, 2);
+        let opened = Cell::new(0);
+        let open = |_| {
+            opened.set(opened.get() + 1);
+            let events = if opened.get() == 2 { &other } else { &usual };
+            Ok(Box::new(Events(events.clone())) as Box<dyn Source>)
+        };
+        let plan = || Ok(Plan { names: names.clone(), ..Plan::default() });
+        let verdict = verify(&Repeatable { open: &open, plan: &plan }, &mut |_, _| {}).unwrap();
+        let Verdict::Differs(difference) = verdict else { panic!("they are the same") };
+        assert_eq!((difference.seq, difference.reproduced, difference.first), (Seq(1), false, None));
+    }
+}
