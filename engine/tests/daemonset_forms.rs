@@ -5,7 +5,7 @@
 //! decisions, their order and their causes. `KUBETAPE_SCENARIOS` says how many scenarios are tried.
 #![allow(clippy::unwrap_used)]
 
-use kubetape_engine::actors::daemonset::{DaemonSetController, Settings};
+use kubetape_engine::actors::daemonset::{DaemonSetController, RateLimit, Settings};
 use kubetape_engine::cluster::Pod;
 use kubetape_engine::event::{Body, ConditionStatus, Event, Phase, PodCondition, Propagation, Track, Why};
 use kubetape_engine::names::{Effect, Names, NodeId, NodeSpec, PodId, PodShape, RevisionId, Sym, Taint, sym};
@@ -356,9 +356,10 @@ fn template(daemon_set: u8, image: u8, more: &str) -> String {
     )
 }
 
-fn settings() -> Settings {
-    // Small enough that the burst limit is met.
-    Settings { burst_replicas: 3, ..Settings::default() }
+fn settings(slow: bool) -> Settings {
+    // Small enough that the burst limit is met, and slow enough that things happen while a sync writes.
+    let client = slow.then_some(RateLimit { per_second: 5, burst: 2 });
+    Settings { burst_replicas: 3, client, ..Settings::unlimited() }
 }
 
 fn scenarios() -> u32 {
@@ -369,9 +370,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: scenarios(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn both_forms_decide_the_same(steps in scenario()) {
-        let mut reference = Twin::new(DaemonSetController::full_pass(settings()));
-        let mut incremental = Twin::new(DaemonSetController::new(settings()));
+    fn both_forms_decide_the_same(steps in scenario(), slow in any::<bool>()) {
+        let mut reference = Twin::new(DaemonSetController::full_pass(settings(slow)));
+        let mut incremental = Twin::new(DaemonSetController::new(settings(slow)));
         for (number, step) in steps.iter().enumerate() {
             reference.play(step);
             incremental.play(step);

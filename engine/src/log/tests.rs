@@ -255,3 +255,40 @@ fn what_is_no_log_is_said_to_be_none() {
     bytes[60..64].copy_from_slice(&crc.to_le_bytes());
     assert!(matches!(Reader::from_bytes(bytes), Err(LogError::NewerFormat { found: 2, known: 1, .. })));
 }
+
+/// The log that version 1 wrote, kept for ever: every later version reads it.
+const VERSION_1: &[u8] = include_bytes!("../../tests/logs/v1.tape");
+/// How many of the samples there were then.
+const VERSION_1_EVENTS: usize = 43;
+
+#[test]
+fn the_bytes_of_version_1_stay_what_they_are() {
+    let mut names = Names::new();
+    let events = samples::events(&mut names);
+    let events = &events[..VERSION_1_EVENTS];
+    let storage = MemoryStorage::new();
+    let mut writer = Writer::create_in(Box::new(storage.clone()), &Options::default()).unwrap();
+    for part in events.chunks(7) {
+        writer.append(&names, part).unwrap();
+    }
+    writer.close().unwrap();
+    let bytes = storage.bytes();
+    if let Some(path) = std::env::var_os("KUBETAPE_WRITE_GOLDEN") {
+        std::fs::write(path, &bytes).unwrap();
+    }
+    let differs = bytes.iter().zip(VERSION_1).position(|(a, b)| a != b);
+    assert_eq!(
+        (differs, bytes.len()),
+        (None, VERSION_1.len()),
+        "a change of these bytes is a new format version"
+    );
+    let (back, _) = read(VERSION_1.to_vec(), &mut names).unwrap();
+    assert_eq!(back, events);
+}
+
+#[test]
+fn codes_of_kinds_stay_what_they_are() {
+    let table: String = KINDS.iter().map(|(code, kind)| format!("{code} {kind}\n")).collect();
+    let expected = include_str!("../../tests/logs/kinds.txt");
+    assert!(table.starts_with(expected), "a code is never used again for something else:\n{table}");
+}

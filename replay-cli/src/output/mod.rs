@@ -37,6 +37,11 @@ pub enum Format {
     Json,
 }
 
+/// `1 node`, `2 nodes`.
+pub fn counted(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
 /// Where a command prints to.
 pub struct Out {
     stdout: BufWriter<io::Stdout>,

@@ -4,7 +4,81 @@ use crate::shell::Shell;
 
 #[test]
 fn the_first_help_has_examples_and_exit_statuses() {
-    Shell::new().check("kubetape --help", str![]);
+    Shell::new().check(
+        "kubetape --help",
+        str![[r#"
+$ kubetape --help
+Replay, diff and explain Kubernetes DaemonSets from a log of cluster events.
+
+A log (`.tape`) holds everything that happened in a cluster: nodes that join, leave and are
+relabelled, manifests that are applied, and what the controllers made of it. kubetape plays it back
+in virtual time through its own controllers.
+
+Usage: kubetape [OPTIONS] <COMMAND>
+
+Commands:
+  import       Make a log from recordings of a real cluster
+  run          Replay a trace: play back what came from outside, simulate the controllers
+  diff         Compare the placements of two logs (runs or recordings)
+  show         Show the state of a cluster at a moment, or its events
+  node         Add what happens to a node to a log: it joins, leaves, is labelled, tainted,
+               cordoned, …
+  apply        Apply manifests, as `kubectl apply` does
+  check        Check manifests as the API server would, and say what is wrong where
+  create       Print a manifest to begin with
+  delete       Delete objects, as `kubectl delete` does
+  synth        Make up a trace of any size
+  bench        Measure how fast a workload is replayed
+  conformance  Compare the engine with recordings of Kubernetes' own code
+  completions  Print a completion script for a shell
+  man          Print the manual page, or write the pages of all commands into a folder
+  help         Print this message or the help of the given subcommand(s)
+
+Options:
+  -h, --help
+          Print help (see a summary with '-h')
+
+  -V, --version
+          Print version
+
+Global options:
+      --color <WHEN>
+          When to colour; NO_COLOR is honoured
+
+          Possible values:
+          - auto:   On terminals, unless NO_COLOR is set
+          - always: Always
+          - never:  Never
+          
+          [default: auto]
+
+  -q, --quiet
+          Print no remarks, warnings or progress on standard error
+
+Examples:
+  # Replay a recorded cluster and see what the DaemonSet controller did
+  kubetape run traces/lesson.tape
+
+  # What if this manifest had been applied instead?
+  kubetape run traces/lesson.tape -f daemonset.yaml -o what-if.tape
+  kubetape diff traces/lesson.tape what-if.tape
+
+  # Make a trace from a recording of your own
+  kubetape import watch.jsonl.gz audit.jsonl.gz -o cluster.tape
+
+  # Make up a small scenario by hand
+  kubetape node join x.tape worker-1 worker-2
+  kubetape apply x.tape -f daemonset.yaml
+  kubetape node label x.tape worker-1 run-fluentd=true
+  kubetape run x.tape
+
+Exit status:
+  0  done; what was compared or checked is the same or passes
+  1  what was compared differs, or what was checked does not pass
+  2  it could not be done; standard error says why
+
+"#]],
+    );
 }
 
 #[test]
@@ -50,6 +124,25 @@ fn completions_and_manual_pages_are_written() {
         kubetape man --dir pages
         ls pages | grep node
         ",
-        str![],
+        str![[r#"
+$ kubetape man | head -3
+.ie /n(.g .ds Aq /(aq
+.el .ds Aq '
+.TH kubetape 1  "kubetape 0.1.0" 
+$ kubetape man --dir pages
+$ ls pages | grep node
+kubetape-node-capacity.1
+kubetape-node-condition.1
+kubetape-node-cordon.1
+kubetape-node-join.1
+kubetape-node-label.1
+kubetape-node-leave.1
+kubetape-node-return.1
+kubetape-node-silence.1
+kubetape-node-taint.1
+kubetape-node-uncordon.1
+kubetape-node.1
+
+"#]],
     );
 }

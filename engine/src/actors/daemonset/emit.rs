@@ -1,41 +1,52 @@
 //! Makes events of what a sync decided.
 
+use super::flight::{Flight, Write};
 use super::revision::RevisionOperation;
-use super::sync::{Report, SyncOutcome};
+use super::sync::{Creation, Deletion, Report};
 use crate::cluster::{Cluster, DaemonSet, Object, deletion_is_immediate};
 use crate::event::{Body, Track};
-use crate::names::{Names, PodId, PodShape, RevisionId, Seq, Sym};
+use crate::names::{Names, PodId, PodShape, RevisionId, Seq, Sym, sym};
 use crate::sim::Context;
 use crate::time::Micros;
 
-/// Emits what a sync decided, in the order in which upstream writes it. `cause` is the event that woke it.
-pub(super) fn emit(context: &mut Context<'_>, out: &SyncOutcome, cause: Seq) {
+/// Emits one write of a sync, as of now. What has become pointless since it was decided is left out; says whether
+/// it was a deletion of a pod that is gone already.
+pub(super) fn emit(context: &mut Context<'_>, flight: &mut Flight, write: &Write) -> bool {
     let cluster = context.cluster;
-    let Some(object) = out.object.and_then(|id| cluster.object(id)) else { return };
-    let Some(spec) = object.daemon_set() else { return };
-    if !out.writes() {
-        return;
+    let Some(object) = cluster.object(flight.object) else { return false };
+    let Some(spec) = object.daemon_set() else { return false };
+    let mut emit = Emitter { context, object, spec, cause: flight.woken_by };
+    if !std::mem::replace(&mut flight.started, true) {
+        emit.draft(flight.woken_by, Body::Synced { object: object.id });
     }
-    let mut emit = Emitter { context, object, spec, cause };
-    emit.draft(cause, Body::Synced { object: object.id });
-    out.revisions.iter().for_each(|operation| emit.revision(operation));
-    for &pod in &out.releases {
-        emit.draft(emit.pod_changed(pod), Body::PodReleased { pod });
+    let there = |pod: PodId| cluster.pod(pod).is_some_and(|pod| !pod.gone);
+    match write {
+        Write::Revision(operation) => emit.revision(operation),
+        Write::Release(pod) if there(*pod) => {
+            emit.draft(emit.pod_changed(*pod), Body::PodReleased { pod: *pod });
+        }
+        Write::Adopt(pod) if there(*pod) => {
+            emit.draft(emit.pod_changed(*pod), Body::PodAdopted { pod: *pod, owner: object.id });
+        }
+        Write::Relabel(pod) if there(*pod) => {
+            let (key, value) = (sym::REVISION_HASH_LABEL, flight.hash);
+            emit.draft(flight.woken_by, Body::PodLabelSet { pod: *pod, key, value });
+        }
+        Write::Report(report) => emit.report(report),
+        Write::Create(creation) => emit.create(creation, flight.hash),
+        Write::Refused(node, reason) => {
+            let reason = emit.context.names.sym(reason);
+            let node = Some(*node);
+            emit.draft(flight.woken_by, Body::PodRefused { owner: object.id, node, reason });
+        }
+        Write::Delete(deletion) if there(deletion.pod) && emit.is_same(deletion) => emit.delete(deletion),
+        Write::Delete(_) => return true,
+        Write::Status(Some(status)) if object.present => {
+            emit.draft(flight.woken_by, Body::StatusWritten { object: object.id, status: *status });
+        }
+        _ => {}
     }
-    for &pod in &out.adopts {
-        emit.draft(emit.pod_changed(pod), Body::PodAdopted { pod, owner: object.id });
-    }
-    for &pod in &out.relabels {
-        let key = crate::names::sym::REVISION_HASH_LABEL;
-        emit.draft(cause, Body::PodLabelSet { pod, key, value: out.hash });
-    }
-    out.reports.iter().for_each(|report| emit.report(report));
-    emit.creations(out);
-    emit.deletions(out);
-    out.pruned.iter().for_each(|operation| emit.revision(operation));
-    if let Some(status) = out.status {
-        emit.draft(cause, Body::StatusWritten { object: object.id, status });
-    }
+    false
 }
 
 struct Emitter<'a, 'b> {
@@ -57,6 +68,13 @@ impl Emitter<'_, '_> {
 
     fn revision(&mut self, operation: &RevisionOperation) {
         let object = self.object;
+        let cluster = self.context.cluster;
+        let there = operation
+            .revision()
+            .is_none_or(|id| cluster.revision(id).is_some_and(|revision| revision.present));
+        if !there {
+            return;
+        }
         let (cause, body) = match *operation {
             RevisionOperation::Adopt(revision) => {
                 (self.cause, Body::RevisionAdopted { revision, owner: object.id })
@@ -105,51 +123,44 @@ impl Emitter<'_, '_> {
         self.draft(cause, Body::Reported { object: self.object.id, node, reason, message });
     }
 
-    fn creations(&mut self, out: &SyncOutcome) {
+    fn create(&mut self, creation: &Creation, revision_hash: Sym) {
         let object = self.object;
-        if !out.creates.is_empty() {
-            let shape = self.context.names.shape(PodShape {
-                doc: self.spec.pod_doc,
-                revision_hash: out.hash,
-                template_generation: Some(self.spec.template_generation),
-            });
-            let created = self.context.now.api_seconds();
-            for creation in &out.creates {
-                let node = Some(creation.node);
-                let body = Body::PodCreated {
-                    // The slot is assigned when the event happens.
-                    pod: PodId::from_index(0),
-                    owner: Some(object.id),
-                    node,
-                    ordinal: self.context.cluster.next_ordinal(object.key, node),
-                    name: Sym::EMPTY,
-                    namespace: object.key.namespace,
-                    shape,
-                    created,
-                };
-                self.draft(creation.cause, body);
-            }
-        }
-        for (node, reason) in &out.refusals {
-            let reason = self.context.names.sym(reason);
-            let node = Some(*node);
-            self.draft(self.cause, Body::PodRefused { owner: object.id, node, reason });
-        }
+        let shape = self.context.names.shape(PodShape {
+            doc: self.spec.pod_doc,
+            revision_hash,
+            template_generation: Some(self.spec.template_generation),
+        });
+        let node = Some(creation.node);
+        let body = Body::PodCreated {
+            // The slot is assigned when the event happens.
+            pod: PodId::from_index(0),
+            owner: Some(object.id),
+            node,
+            ordinal: self.context.cluster.next_ordinal(object.key, node),
+            name: Sym::EMPTY,
+            namespace: object.key.namespace,
+            shape,
+            created: self.context.now.api_seconds(),
+        };
+        self.draft(creation.cause, body);
     }
 
-    fn deletions(&mut self, out: &SyncOutcome) {
+    /// Whether the slot still holds the pod that was meant.
+    fn is_same(&self, deletion: &Deletion) -> bool {
+        self.context.cluster.pod(deletion.pod).is_some_and(|pod| pod.made == deletion.made)
+    }
+
+    fn delete(&mut self, deletion: &Deletion) {
         let (cluster, now) = (self.context.cluster, self.context.now);
-        for deletion in &out.deletes {
-            let Some(pod) = cluster.pod(deletion.pod) else { continue };
-            let at_once = deletion_is_immediate(pod);
-            let grace_s = cluster.shape(pod.shape).map_or(30, |shape| shape.grace_s);
-            let grace_s = if at_once { 0 } else { grace_s };
-            let deadline = (now + Micros::seconds(i64::from(grace_s))).api_seconds();
-            let (pod, why) = (deletion.pod, deletion.why);
-            self.draft(deletion.cause, Body::PodDeleted { pod, why, grace_s, deadline });
-            if at_once {
-                self.draft(deletion.cause, Body::PodGone { pod });
-            }
+        let Some(pod) = cluster.pod(deletion.pod) else { return };
+        let at_once = deletion_is_immediate(pod);
+        let grace_s = cluster.shape(pod.shape).map_or(30, |shape| shape.grace_s);
+        let grace_s = if at_once { 0 } else { grace_s };
+        let deadline = (now + Micros::seconds(i64::from(grace_s))).api_seconds();
+        let (pod, why) = (deletion.pod, deletion.why);
+        self.draft(deletion.cause, Body::PodDeleted { pod, why, grace_s, deadline });
+        if at_once {
+            self.draft(deletion.cause, Body::PodGone { pod });
         }
     }
 }

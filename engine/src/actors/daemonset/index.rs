@@ -16,6 +16,7 @@ use super::rollout::{self, Limits, Stage, Step};
 use super::status::Counts;
 use super::sync::SyncError;
 use super::view::View;
+use super::views::{Fit, fit};
 use crate::cluster::{Cluster, DaemonSet, Object};
 use crate::event::Why;
 use crate::names::{Names, NodeId, ObjectId, PodId, Seq, Sym};
@@ -260,7 +261,7 @@ impl Index {
         if present.is_none() && pods.is_empty() {
             return;
         }
-        let eligibility = present.map(|node_| super::fit(upkeep.fits, object, spec, node, node_, names));
+        let eligibility = present.map(|node_| fit(upkeep.fits, object, spec, node, node_, names));
         let mut state = NodeState { known: true, eligibility, ..NodeState::default() };
         state.rank = upkeep.order.rank(node, names);
         match eligibility {
@@ -322,7 +323,7 @@ pub(super) struct Upkeep<'a> {
     pub object: &'a Object,
     pub spec: &'a DaemonSet,
     pub rules: &'a Rules,
-    pub fits: &'a mut Vec<super::Fit>,
+    pub fits: &'a mut Vec<Fit>,
     pub order: &'a mut NameOrder,
 }
 

@@ -10,8 +10,10 @@ mod api;
 mod backoff;
 mod emit;
 mod expectations;
+mod flight;
 mod grouping;
 mod index;
+mod limit;
 mod manage;
 mod name_order;
 mod pod;
@@ -22,29 +24,32 @@ mod settings;
 mod status;
 mod sync;
 mod view;
+mod views;
 mod wake;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::mpsc::Sender;
 
-use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use admission::Refusal;
 pub(crate) use api::ApiServer;
+pub use limit::RateLimit;
 pub(crate) use pod::DaemonPod;
 pub use revision::{RevisionOperation, revision_hash};
 pub use rollout::Limits;
 pub use settings::Settings;
 pub use sync::{Creation, Deletion, Report, SyncError, SyncOutcome};
 
-use crate::cluster::{Change, Cluster, DaemonSet, Node, Object};
-use crate::event::{Body, Event};
+use flight::{Flight, Write};
+use views::{Scene, Views};
+
+use crate::cluster::{Change, Cluster, Object};
+use crate::event::{Event, WorkloadStatus};
 use crate::names::{DocId, Names, NodeId, ObjectId, Seq, Sym, sym};
-use crate::selector::Eligibility;
 use crate::sim::{Actor, Context};
-use crate::time::Time;
+use crate::time::{Micros, Time};
 
 /// A DaemonSet as the queue knows it: by namespace and name, whichever object bears them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -73,18 +78,15 @@ impl Key {
 
 /// The controller as an actor.
 ///
-/// It acts at once on whatever woke it. All keys that are due at a moment are synced in one act, in order of
-/// `namespace/name`; what one of these syncs writes, the others do not see.
+/// It acts at once on whatever woke it. Keys that are due at one moment are synced in one act, in order of
+/// `namespace/name`; what one of these syncs writes, the others do not see. Where the client's rate limit holds writes
+/// back, a sync goes on over several acts, and so many syncs go on at once as there are workers.
 #[derive(Debug)]
 pub struct DaemonSetController {
     settings: Settings,
     state: State,
-    /// Which nodes fit, as far as was asked. Can be thrown away at any time.
-    fits: FxHashMap<ObjectId, Vec<Fit>>,
-    /// What is kept from event to event; `None` in the form that looks at everything. Can be thrown away.
-    indexes: Option<index::Indexes>,
-    claims: grouping::Claims,
-    fleet: grouping::Fleet,
+    /// What is known of nodes and pods. It follows from the cluster and can be thrown away at any time.
+    views: Views,
     observer: Option<Sender<(Key, SyncOutcome)>>,
     /// Labels of templates' revisions that are not to be computed.
     hashes: BTreeMap<DocId, Sym>,
@@ -99,33 +101,29 @@ struct State {
     nodes: Vec<(NodeId, Seq)>,
     expectations: expectations::Expectations,
     backoff: backoff::Backoff,
+    /// Syncs whose writes are not all out.
+    flights: Vec<Flight>,
+    client: limit::Bucket,
     /// By DaemonSet and number of node: the last event about a pod of the one on the other.
     touched: BTreeMap<ObjectId, Vec<Seq>>,
-}
-
-/// Whether a node fits, as of an event each about the node and the DaemonSet.
-#[derive(Clone, Copy, Debug, Default)]
-struct Fit {
-    node_changed: Seq,
-    applied: Seq,
-    eligibility: Eligibility,
 }
 
 impl DaemonSetController {
     /// A controller that has seen nothing yet. It looks only at what changed.
     pub fn new(settings: Settings) -> Self {
-        DaemonSetController { indexes: Some(index::Indexes::default()), ..Self::full_pass(settings) }
+        Self::with_views(settings, Views::incremental())
     }
 
     /// The reference: a controller that looks at every node in every sync. It decides the same.
     pub fn full_pass(settings: Settings) -> Self {
+        Self::with_views(settings, Views::default())
+    }
+
+    fn with_views(settings: Settings, views: Views) -> Self {
         DaemonSetController {
             settings,
-            indexes: None,
             state: State::default(),
-            fits: FxHashMap::default(),
-            claims: grouping::Claims::default(),
-            fleet: grouping::Fleet::default(),
+            views,
             observer: None,
             hashes: BTreeMap::new(),
             syncs: 0,
@@ -145,24 +143,9 @@ impl DaemonSetController {
         self
     }
 
-    /// Whether a node should run a DaemonSet's pod; remembered until one of them changes.
-    fn eligibility(
-        &mut self,
-        object: &Object,
-        spec: &DaemonSet,
-        id: NodeId,
-        node: &Node,
-        names: &Names,
-    ) -> Eligibility {
-        fit(self.fits.entry(object.id).or_default(), object, spec, id, node, names)
-    }
-
     /// Forgets a DaemonSet that is gone.
     fn forget(&mut self, object: ObjectId) {
-        self.fits.remove(&object);
-        if let Some(indexes) = &mut self.indexes {
-            indexes.by_daemon_set.remove(&object);
-        }
+        self.views.forget(object);
         self.state.touched.remove(&object);
     }
 
@@ -181,43 +164,84 @@ impl DaemonSetController {
         touched[node.index()] = seen.seq;
     }
 
-    /// Tells the indexes what is news to them.
-    fn index(&mut self, seen: &wake::Seen<'_>) {
-        let Some(indexes) = &mut self.indexes else { return };
-        match seen.event.body {
-            Body::NodeJoined { node, .. }
-            | Body::NodeLeft { node }
-            | Body::NodeLabelSet { node, .. }
-            | Body::NodeLabelRemoved { node, .. }
-            | Body::NodeTaintAdded { node, .. }
-            | Body::NodeTaintRemoved { node, .. } => indexes.node_changed(node),
-            Body::PodCreated { pod, owner, .. } => {
-                indexes.pod_changed(pod, owner, seen.cluster, seen.names);
-            }
-            body => {
-                if let Some(pod) = body.pod() {
-                    indexes.pod_changed(pod, seen.change.owner, seen.cluster, seen.names);
-                }
-            }
-        }
-    }
-
-    /// Syncs the DaemonSet of a key, and emits what that decides.
-    fn sync(&mut self, key: Key, woken_by: Seq, context: &mut Context<'_>) {
+    /// Decides what a sync does; what that is, is then written.
+    fn start(&mut self, key: Key, woken_by: Seq, context: &mut Context<'_>) {
         self.syncs += 1;
         let out = self.decide(key, woken_by, None, context.cluster, context.names, context.now);
-        emit::emit(context, &out, woken_by);
-        if out.error.is_some() {
-            self.state.queue.retry(key, context.now, woken_by);
-        } else {
-            self.state.queue.forget(key);
-        }
-        if let Some(delay) = out.requeue_after {
-            self.state.queue.add_after(key, context.now + delay, woken_by);
+        if let Some(object) = out.object.and_then(|id| context.cluster.object(id)) {
+            let observed = out.observes.then_some(object.generation);
+            self.state.flights.push(Flight::new(key, woken_by, &out, object.id, observed));
         }
         if let Some(observer) = &self.observer {
             // Nobody listening any more is no reason to stop.
             let _ = observer.send((key, out));
+        }
+    }
+
+    /// Writes what the syncs under way have decided, as far as the client's rate limit lets it through. Says whether
+    /// one of them came to its end.
+    fn write(&mut self, context: &mut Context<'_>) -> bool {
+        let mut ended = false;
+        while !self.state.flights.is_empty() {
+            let mut flight = self.state.flights.remove(0);
+            if self.write_flight(&mut flight, context) {
+                self.end(&flight, context.now);
+                ended = true;
+            } else {
+                // Syncs under way write in turn.
+                self.state.flights.push(flight);
+                self.state.flights.iter_mut().for_each(|flight| flight.delayed = true);
+                break;
+            }
+        }
+        ended
+    }
+
+    /// Writes what one sync has decided; says whether that is all.
+    fn write_flight(&mut self, flight: &mut Flight, context: &mut Context<'_>) -> bool {
+        while let Some(mut write) = flight.writes.pop_front() {
+            if flight.delayed
+                && let Write::Status(status) = &mut write
+            {
+                *status = self.count_again(flight, context);
+            }
+            if write.is_limited()
+                && self.settings.client.is_some_and(|limit| !self.state.client.take(limit, context.now))
+            {
+                flight.writes.push_front(write);
+                return false;
+            }
+            if emit::emit(context, flight, &write) {
+                self.state.expectations.deletion_observed(flight.key);
+            }
+        }
+        true
+    }
+
+    /// The status of a sync whose writes had to wait: as upstream's, it counts what there is by then.
+    fn count_again(&mut self, flight: &mut Flight, context: &Context<'_>) -> Option<WorkloadStatus> {
+        let object = context.cluster.object(flight.object).filter(|object| object.present)?;
+        let scene =
+            Scene { cluster: context.cluster, names: context.names, object, spec: object.daemon_set()? };
+        let rules = pod::Rules::of(scene.spec, flight.hash, context.now);
+        let counts = self.views.with(&scene, &rules, false, |view| view.counts(&rules, scene.names))?;
+        if rules.min_ready_seconds > 0 && counts.ready != counts.available {
+            let again = Micros::seconds(rules.min_ready_seconds);
+            flight.requeue_after = Some(flight.requeue_after.map_or(again, |other| other.min(again)));
+        }
+        sync::status_to_write(&counts, object, flight.observed)
+    }
+
+    /// Ends a sync: one that failed is tried again.
+    fn end(&mut self, flight: &Flight, now: Time) {
+        let queue = &mut self.state.queue;
+        if flight.failed {
+            queue.retry(flight.key, self.settings.retries, now, flight.woken_by);
+        } else {
+            queue.forget(flight.key);
+        }
+        if let Some(delay) = flight.requeue_after {
+            queue.add_after(flight.key, now + delay, flight.woken_by);
         }
     }
 
@@ -253,28 +277,9 @@ impl DaemonSetController {
             touched: self.state.touched.get(&object.id).map_or(&[], Vec::as_slice),
             out: SyncOutcome::default(),
         };
-        let Some((history, rules)) = sync.begin(names) else { return sync.out };
-        let names = &*names;
-        let fits = self.fits.entry(object.id).or_default();
-        match self.indexes.as_mut().filter(|_| !seen_at_once) {
-            Some(index::Indexes { order, by_daemon_set }) => {
-                let index = by_daemon_set.entry(object.id).or_insert_with(|| index::Index::new(object.id));
-                let rules = &rules;
-                index.refresh(&mut index::Upkeep { cluster, names, object, spec, rules, fits, order });
-                sync.finish(&mut index::Indexed { index, cluster }, &history, rules, names);
-            }
-            None => {
-                let Ok(selector) = grouping::selector(spec) else { return sync.out };
-                let (claims, fleet) = (&mut self.claims, &mut self.fleet);
-                fleet.nodes.clear();
-                for &id in cluster.nodes() {
-                    let Some(node) = cluster.node(id) else { continue };
-                    fleet.nodes.push((id, fit(fits, object, spec, id, node, names)));
-                }
-                claims.gather(cluster, names, object, selector);
-                fleet.group(cluster, names, &claims.pods);
-                sync.finish(&mut view::FullPass { cluster, names, claims, fleet }, &history, &rules, names);
-            }
+        if let Some((history, rules)) = sync.begin(names) {
+            let scene = Scene { cluster, names, object, spec };
+            self.views.with(&scene, &rules, seen_at_once, |view| sync.finish(view, &history, &rules, names));
         }
         sync.out
     }
@@ -307,25 +312,6 @@ impl DaemonSetController {
     }
 }
 
-fn fit(
-    fits: &mut Vec<Fit>,
-    object: &Object,
-    spec: &DaemonSet,
-    id: NodeId,
-    node: &Node,
-    names: &Names,
-) -> Eligibility {
-    if fits.len() <= id.index() {
-        fits.resize(id.index() + 1, Fit::default());
-    }
-    let known = &mut fits[id.index()];
-    if (known.node_changed, known.applied) != (node.changed, object.applied) {
-        let eligibility = spec.placement.eligibility(node.name, &node.labels, &node.taints, names);
-        *known = Fit { node_changed: node.changed, applied: object.applied, eligibility };
-    }
-    known.eligibility
-}
-
 impl Actor for DaemonSetController {
     fn name(&self) -> &'static str {
         "daemonset-controller"
@@ -334,7 +320,7 @@ impl Actor for DaemonSetController {
     fn observe(&mut self, seq: Seq, event: &Event, change: &Change, cluster: &Cluster, names: &Names) {
         let seen = wake::Seen { seq, event, change, cluster, names };
         self.touch(&seen);
-        self.index(&seen);
+        self.views.observe(&seen);
         self.wake(&seen);
     }
 
@@ -343,18 +329,31 @@ impl Actor for DaemonSetController {
     }
 
     fn due(&self) -> Option<Time> {
-        if self.state.nodes.is_empty() { self.state.queue.due() } else { Some(Time::MIN) }
+        let State { queue, flights, client, .. } = &self.state;
+        let busy = |key| flights.iter().any(|flight| flight.key == key);
+        let idle = flights.len() < self.settings.concurrent_syncs.max(1);
+        if !self.state.nodes.is_empty() || (idle && queue.has_ready(busy)) {
+            return Some(Time::MIN);
+        }
+        let written = self.settings.client.filter(|_| !flights.is_empty()).map(|limit| client.next_at(limit));
+        written.into_iter().chain(queue.next_at().filter(|_| idle)).min()
     }
 
     fn act(&mut self, context: &mut Context<'_>) {
         self.sync_node_updates(context.cluster, context.names);
-        let mut keys = self.state.queue.take_due(context.now);
-        keys.sort_by(|a, b| a.0.by_text(b.0, context.names));
-        for (key, cause) in keys {
-            self.sync(key, cause, context);
+        self.state.queue.advance(context.now, context.names);
+        loop {
+            while self.state.flights.len() < self.settings.concurrent_syncs.max(1) {
+                let flights = &self.state.flights;
+                let busy = |key| flights.iter().any(|flight| flight.key == key);
+                let Some((key, cause)) = self.state.queue.take(busy) else { break };
+                self.start(key, cause, context);
+            }
+            if !self.write(context) {
+                break;
+            }
         }
-        let bounds = self.settings.backoff_bounds();
-        self.state.backoff.sweep(bounds, context.now);
+        self.state.backoff.sweep(self.settings.backoff_bounds(), context.now);
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 
-use crate::cluster::{Cluster, Pod};
+use super::rollout;
+use crate::cluster::{Cluster, DaemonSet, Pod};
 use crate::event::Phase;
 use crate::names::{Names, NodeId, PodId, Seq, Sym, api_elapsed, sym};
 use crate::time::{ApiSeconds, Time};
@@ -45,6 +46,19 @@ pub(super) struct Rules {
     pub template_generation: i64,
     /// Whether a node may have two pods for a while (`AllowsSurge`).
     pub allows_surge: bool,
+}
+
+impl Rules {
+    /// The rules of a DaemonSet whose current revision has a label, at a moment.
+    pub fn of(spec: &DaemonSet, hash: Sym, now: Time) -> Rules {
+        Rules {
+            now,
+            min_ready_seconds: spec.min_ready_seconds,
+            hash,
+            template_generation: spec.template_generation,
+            allows_surge: rollout::allows_surge(&spec.strategy),
+        }
+    }
 }
 
 impl DaemonPod {
@@ -98,6 +112,8 @@ impl DaemonPod {
             .reverse()
             .then(self.ordinal_or_zero().cmp(&other.ordinal_or_zero()))
             .then_with(|| names.text(self.name).cmp(names.text(other.name)))
+            // Pods that different DaemonSets made can have the same ordinal.
+            .then(self.made.cmp(&other.made))
     }
 
     fn ordinal_or_zero(&self) -> u32 {

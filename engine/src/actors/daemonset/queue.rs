@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Key;
-use crate::names::Seq;
+use super::limit::{Bucket, RateLimit};
+use crate::names::{Names, Seq};
 use crate::time::{Micros, Time};
 
 /// The delay after a first failure; it doubles with every further one.
@@ -18,8 +19,11 @@ const LAST_RETRY: Micros = Micros::seconds(1_000);
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct WorkQueue {
     ready: Vec<(Key, Seq)>,
+    /// How many of these are in their final order.
+    ordered: usize,
     waiting: BTreeMap<Key, (Time, Seq)>,
     failures: BTreeMap<Key, u32>,
+    retries: Bucket,
 }
 
 impl WorkQueue {
@@ -43,12 +47,14 @@ impl WorkQueue {
         }
     }
 
-    /// Adds a key again after its sync failed, later with every failure in a row.
-    pub fn retry(&mut self, key: Key, now: Time, cause: Seq) {
+    /// Adds a key again after its sync failed, later with every failure in a row, and not more often than a limit
+    /// on all retries lets through.
+    pub fn retry(&mut self, key: Key, limit: Option<RateLimit>, now: Time, cause: Seq) {
         let failures = self.failures.entry(key).or_insert(0);
         let delay = 1_i64.checked_shl(*failures).map_or(i64::MAX, |n| FIRST_RETRY.0.saturating_mul(n));
         *failures = (*failures + 1).min(62);
-        self.add_after(key, now + Micros(delay.min(LAST_RETRY.0)), cause);
+        let shared = limit.map_or(Micros::ZERO, |limit| self.retries.reserve(limit, now));
+        self.add_after(key, now + Micros(delay.min(LAST_RETRY.0)).max(shared), cause);
     }
 
     /// Forgets the failures of a key whose sync went well.
@@ -56,24 +62,34 @@ impl WorkQueue {
         self.failures.remove(&key);
     }
 
-    /// When there is something to do; [`Time::MIN`] if there is now.
-    pub fn due(&self) -> Option<Time> {
-        if !self.ready.is_empty() {
-            return Some(Time::MIN);
-        }
+    /// Whether a key is ready that is none of some.
+    pub fn has_ready(&self, except: impl Fn(Key) -> bool) -> bool {
+        self.ready.iter().any(|entry| !except(entry.0))
+    }
+
+    /// When the next waiting key is to be added.
+    pub fn next_at(&self) -> Option<Time> {
         self.waiting.values().map(|(at, _)| *at).min()
     }
 
-    /// Takes all keys that are ready or whose time has come, in no particular order.
-    pub fn take_due(&mut self, now: Time) -> Vec<(Key, Seq)> {
-        let mut due: Vec<_> =
-            self.waiting.iter().filter(|(_, (at, _))| *at <= now).map(|(k, w)| (*k, *w)).collect();
+    /// Adds the keys whose time has come, and puts those added since the last time in order of their texts.
+    pub fn advance(&mut self, now: Time, names: &Names) {
+        let due = self.waiting.iter().filter(|(_, (at, _))| *at <= now);
+        let mut due: Vec<_> = due.map(|(key, wait)| (*key, *wait)).collect();
         due.sort_by_key(|(_, wait)| *wait);
         for (key, (_, cause)) in due {
             self.waiting.remove(&key);
             self.add(key, cause);
         }
-        std::mem::take(&mut self.ready)
+        self.ready[self.ordered..].sort_by(|a, b| a.0.by_text(b.0, names));
+        self.ordered = self.ready.len();
+    }
+
+    /// Takes the first key that is ready and none of some.
+    pub fn take(&mut self, except: impl Fn(Key) -> bool) -> Option<(Key, Seq)> {
+        let at = self.ready.iter().position(|entry| !except(entry.0))?;
+        self.ordered -= usize::from(at < self.ordered);
+        Some(self.ready.remove(at))
     }
 }
 
@@ -84,16 +100,21 @@ mod tests {
 
     const KEY: Key = Key { namespace: sym::DEFAULT, name: sym::POD };
 
+    fn take_all(queue: &mut WorkQueue, now: Time) -> Vec<(Key, Seq)> {
+        queue.advance(now, &Names::new());
+        std::iter::from_fn(|| queue.take(|_| false)).collect()
+    }
+
     #[test]
     fn a_key_waits_once_until_its_earliest_time() {
         let mut queue = WorkQueue::default();
         queue.add_after(KEY, Time(30), Seq(1));
         queue.add_after(KEY, Time(20), Seq(2));
         queue.add_after(KEY, Time(25), Seq(3));
-        assert_eq!(queue.due(), Some(Time(20)));
-        assert!(queue.take_due(Time(19)).is_empty());
-        assert_eq!(queue.take_due(Time(20)), [(KEY, Seq(2))]);
-        assert_eq!(queue.due(), None);
+        assert_eq!(queue.next_at(), Some(Time(20)));
+        assert!(take_all(&mut queue, Time(19)).is_empty());
+        assert_eq!(take_all(&mut queue, Time(20)), [(KEY, Seq(2))]);
+        assert_eq!(queue.next_at(), None);
     }
 
     #[test]
@@ -102,28 +123,41 @@ mod tests {
         queue.add_after(KEY, Time(30), Seq(1));
         queue.add(KEY, Seq(2));
         queue.add(KEY, Seq(3));
-        assert_eq!(queue.due(), Some(Time::MIN));
-        assert_eq!(queue.take_due(Time(0)), [(KEY, Seq(2))]);
-        assert_eq!(queue.due(), Some(Time(30)));
+        assert!(queue.has_ready(|_| false));
+        assert_eq!(take_all(&mut queue, Time(0)), [(KEY, Seq(2))]);
+        assert_eq!(queue.next_at(), Some(Time(30)));
+    }
+
+    #[test]
+    fn keys_come_in_order_of_their_texts_but_not_before_those_that_wait_longer() {
+        let key = |name| Key { namespace: sym::DEFAULT, name };
+        let mut queue = WorkQueue::default();
+        queue.add(key(sym::PODS), Seq(1));
+        queue.add(key(sym::MEMORY), Seq(2));
+        queue.advance(Time(0), &Names::new());
+        queue.add(key(sym::CPU), Seq(3));
+        let taken: Vec<_> = take_all(&mut queue, Time(0)).into_iter().map(|(key, _)| key.name).collect();
+        assert_eq!(taken, [sym::MEMORY, sym::PODS, sym::CPU]);
     }
 
     #[test]
     fn retries_double_and_success_forgets_them() {
         let mut queue = WorkQueue::default();
+        let retry = |queue: &mut WorkQueue| queue.retry(KEY, None, Time(0), Seq::NONE);
         for expected in [5_000, 10_000, 20_000] {
-            queue.retry(KEY, Time(0), Seq::NONE);
-            assert_eq!(queue.due(), Some(Time(expected)));
-            queue.take_due(Time(expected));
+            retry(&mut queue);
+            assert_eq!(queue.next_at(), Some(Time(expected)));
+            take_all(&mut queue, Time(expected));
         }
         for _ in 0..80 {
-            queue.retry(KEY, Time(0), Seq::NONE);
-            queue.take_due(Time::MAX);
+            retry(&mut queue);
+            take_all(&mut queue, Time::MAX);
         }
-        queue.retry(KEY, Time(0), Seq::NONE);
-        assert_eq!(queue.due(), Some(Time(1_000_000_000)));
-        queue.take_due(Time::MAX);
+        retry(&mut queue);
+        assert_eq!(queue.next_at(), Some(Time(1_000_000_000)));
+        take_all(&mut queue, Time::MAX);
         queue.forget(KEY);
-        queue.retry(KEY, Time(0), Seq::NONE);
-        assert_eq!(queue.due(), Some(Time(5_000)));
+        retry(&mut queue);
+        assert_eq!(queue.next_at(), Some(Time(5_000)));
     }
 }

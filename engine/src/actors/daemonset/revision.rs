@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::cluster::{Cluster, DaemonSet, Object, Revision};
 use crate::names::{DocId, Names, RevisionId, Sym};
 use crate::selector::LabelSelector;
 
 /// A change to a ControllerRevision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RevisionOperation {
     /// It gets the DaemonSet as its controller.
     Adopt(RevisionId),
@@ -30,6 +32,20 @@ pub enum RevisionOperation {
     Number(RevisionId, i64),
     /// It is deleted: as a duplicate, or beyond the history limit.
     Delete(RevisionId),
+}
+
+impl RevisionOperation {
+    /// The revision that it changes; `None` for one that it makes.
+    pub fn revision(&self) -> Option<RevisionId> {
+        match *self {
+            RevisionOperation::Create { .. } => None,
+            RevisionOperation::Adopt(id)
+            | RevisionOperation::Release(id)
+            | RevisionOperation::Label(id, _)
+            | RevisionOperation::Number(id, _)
+            | RevisionOperation::Delete(id) => Some(id),
+        }
+    }
 }
 
 /// A DaemonSet's revisions at the start of a sync, and what has to be done about them.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::backoff::Bounds;
+use super::limit::RateLimit;
 use crate::time::Micros;
 
 /// The controller's settings; the defaults are upstream's constants and kube-controller-manager's flags.
@@ -11,6 +12,12 @@ use crate::time::Micros;
 pub struct Settings {
     /// At most so many pods are created, and at most so many deleted, in one go (`BurstReplicas`).
     pub burst_replicas: usize,
+    /// So many syncs go on at once (`--concurrent-daemonset-syncs`); 0 counts as 1.
+    pub concurrent_syncs: usize,
+    /// How fast the controller may write (`--kube-api-qps`, `--kube-api-burst`); `None` for no limit.
+    pub client: Option<RateLimit>,
+    /// How fast failed syncs of all DaemonSets may be tried again; `None` for no limit.
+    pub retries: Option<RateLimit>,
     /// The first delay before another failed pod of a node is deleted, in microseconds.
     pub failed_pod_backoff_initial: Micros,
     /// The longest such delay, in microseconds.
@@ -21,6 +28,9 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             burst_replicas: 250,
+            concurrent_syncs: 2,
+            client: Some(RateLimit { per_second: 20, burst: 30 }),
+            retries: Some(RateLimit { per_second: 10, burst: 100 }),
             failed_pod_backoff_initial: Micros::seconds(1),
             failed_pod_backoff_max: Micros::seconds(15 * 60),
         }
@@ -28,6 +38,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Upstream's settings without limits on how fast the controller writes and tries again.
+    pub fn unlimited() -> Self {
+        Settings { client: None, retries: None, ..Settings::default() }
+    }
+
     /// The bounds of the delays for failed pods.
     pub(super) fn backoff_bounds(&self) -> Bounds {
         Bounds { initial: self.failed_pod_backoff_initial, max: self.failed_pod_backoff_max }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::api::ApiServer;
 use super::backoff::Backoff;
 use super::expectations::Expectations;
@@ -9,7 +11,8 @@ use super::grouping;
 use super::manage::{FailedPods, Wanted};
 use super::pod::{DaemonPod, Rules};
 use super::revision::{History, RevisionOperation};
-use super::rollout::{self, Limits, Step};
+use super::rollout::{Limits, Step};
+use super::status::Counts;
 use super::view::View;
 use super::{Key, Settings};
 use crate::cluster::{Cluster, DaemonSet, Object, UpdateStrategy};
@@ -61,7 +64,7 @@ pub enum SyncError {
 }
 
 /// A pod to create.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Creation {
     /// The node it is for.
     pub node: NodeId,
@@ -70,10 +73,12 @@ pub struct Creation {
 }
 
 /// A pod to delete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deletion {
     /// The pod.
     pub pod: PodId,
+    /// The event that created the pod: slots are used again.
+    pub made: Seq,
     /// The reason.
     pub why: Why,
     /// The event that made it necessary.
@@ -81,7 +86,7 @@ pub struct Deletion {
 }
 
 /// A Kubernetes Event about the DaemonSet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Report {
     /// `SelectingAll`: the selector is empty.
     SelectingAll,
@@ -92,7 +97,7 @@ pub enum Report {
 }
 
 /// What one sync decided. Nothing has happened yet.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SyncOutcome {
     /// The DaemonSet; `None` if there is none of that name.
     pub object: Option<ObjectId>,
@@ -120,28 +125,14 @@ pub struct SyncOutcome {
     pub pruned: Vec<RevisionOperation>,
     /// The status to write.
     pub status: Option<WorkloadStatus>,
+    /// Whether the status says that the generation was observed.
+    pub observes: bool,
     /// Events to report.
     pub reports: Vec<Report>,
     /// What went wrong.
     pub error: Option<SyncError>,
     /// When the key is to be looked at again, counted from now.
     pub requeue_after: Option<Micros>,
-}
-
-impl SyncOutcome {
-    /// Whether anything is to be written.
-    pub fn writes(&self) -> bool {
-        !(self.creates.is_empty()
-            && self.refusals.is_empty()
-            && self.deletes.is_empty()
-            && self.adopts.is_empty()
-            && self.releases.is_empty()
-            && self.relabels.is_empty()
-            && self.revisions.is_empty()
-            && self.pruned.is_empty()
-            && self.status.is_none()
-            && self.reports.is_empty())
-    }
 }
 
 /// One sync under way: what it works with, and what it has decided so far.
@@ -191,13 +182,7 @@ impl Sync<'_> {
             self.out.error = Some(SyncError::HashCollision);
             return None;
         }
-        let rules = Rules {
-            now: self.now,
-            min_ready_seconds: self.spec.min_ready_seconds,
-            hash: history.hash,
-            template_generation: self.spec.template_generation,
-            allows_surge: rollout::allows_surge(&self.spec.strategy),
-        };
+        let rules = Rules::of(self.spec, history.hash, self.now);
         self.out.hash = history.hash;
         Some((history, rules))
     }
@@ -366,7 +351,12 @@ impl Sync<'_> {
             match self.api.delete(pod) {
                 Ok(seen) => {
                     let cause = self.deletion_cause(pod, *why, index >= free);
-                    self.out.deletes.extend(pod.id.map(|pod| Deletion { pod, why: *why, cause }));
+                    self.out.deletes.extend(pod.id.map(|id| Deletion {
+                        pod: id,
+                        made: pod.made,
+                        why: *why,
+                        cause,
+                    }));
                     if seen {
                         view.deleted(pod);
                         self.expectations.deletion_observed(self.key);
@@ -396,13 +386,9 @@ impl Sync<'_> {
     ) -> Result<(), SyncError> {
         self.claim(view)?;
         let counts = view.counts(rules, names);
-        let before = &self.object.status;
-        let observed = if observe_generation { self.object.generation } else { before.observed_generation };
-        if counts.status(before, before.observed_generation) != *before
-            || before.observed_generation < self.object.generation
-        {
-            self.out.status = Some(counts.status(before, observed));
-        }
+        self.out.observes = observe_generation;
+        let observed = observe_generation.then_some(self.object.generation);
+        self.out.status = status_to_write(&counts, self.object, observed);
         if rules.min_ready_seconds > 0 && counts.ready != counts.available {
             self.requeue_after(Some(Micros::seconds(rules.min_ready_seconds)));
         }
@@ -432,4 +418,17 @@ impl Sync<'_> {
     fn touched(&self, node: NodeId) -> Seq {
         self.touched.get(node.index()).copied().unwrap_or(Seq::NONE)
     }
+}
+
+/// The status to write, if one is: where counters differ or the generation was not observed yet, after
+/// `storeDaemonSetStatus`.
+pub(super) fn status_to_write(
+    counts: &Counts,
+    object: &Object,
+    observed: Option<i64>,
+) -> Option<WorkloadStatus> {
+    let before = &object.status;
+    let differs = counts.status(before, before.observed_generation) != *before;
+    let observed = observed.unwrap_or(before.observed_generation);
+    (differs || before.observed_generation < object.generation).then(|| counts.status(before, observed))
 }

@@ -15,7 +15,11 @@ struct Fixture {
 
 impl Fixture {
     fn new(nodes: usize) -> Self {
-        let controller = Box::new(DaemonSetController::new(Settings::default()));
+        Self::with(nodes, Settings::unlimited())
+    }
+
+    fn with(nodes: usize, settings: Settings) -> Self {
+        let controller = Box::new(DaemonSetController::new(settings));
         let mut fixture = Fixture { world: World::new(Names::new(), vec![controller]), now: Time(0) };
         for index in 0..nodes {
             let node = fixture.node(&format!("n-{index:03}"));
@@ -204,4 +208,52 @@ fn an_undefined_priority_class_refuses_pods_one_call_at_a_time() {
     // One for the manifest and one for the status that was written; each tries one pod and stops there.
     assert_eq!((refused.len(), f.pods().len()), (2, 0));
     assert_eq!(f.world.due(), Some(Time(5_000)));
+}
+
+#[test]
+fn writes_go_out_at_the_clients_rate_and_the_status_counts_what_is_there_by_then() {
+    let client = Some(RateLimit { per_second: 20, burst: 30 });
+    let mut f = Fixture::with(100, Settings { client, ..Settings::default() });
+    f.apply("i:1", "");
+    f.settle();
+    // One write made the revision.
+    assert_eq!(f.pods().len(), 29);
+    assert_eq!(f.world.due(), Some(Time(50_000)));
+    let mut statuses = Vec::new();
+    while f.pods().len() < 100 {
+        f.now = f.world.due().unwrap();
+        f.settle();
+        statuses.extend(f.recorded(|body| matches!(body, Body::StatusWritten { .. })));
+    }
+    // 71 more at 20 a second.
+    assert_eq!(f.now, Time(71 * 50_000));
+    assert!(statuses.is_empty(), "the status comes after the pods");
+    f.now = f.world.due().unwrap();
+    f.settle();
+    assert_eq!((f.status().desired, f.status().current), (100, 100));
+}
+
+#[test]
+fn two_syncs_write_in_turn_and_a_third_waits_for_a_worker() {
+    let client = Some(RateLimit { per_second: 10, burst: 1 });
+    let mut f = Fixture::with(5, Settings { client, ..Settings::default() });
+    f.apply("i:1", "");
+    let text = f.world.names.doc_text(f.world.cluster.daemon_sets().next().unwrap().0.manifest).to_owned();
+    for name in ["e", "f"] {
+        let sym_name = f.world.names.sym(name);
+        let key = f.world.cluster.next_key(sym::DAEMON_SET, sym::DEFAULT, sym_name);
+        let object = f.world.names.object(key);
+        let manifest = f.world.names.doc(&text.replace(r#""d""#, &format!("{name:?}")));
+        f.happen(Body::Applied { object, manifest });
+    }
+    let mut owners = Vec::new();
+    for _ in 0..16 {
+        f.settle();
+        for event in f.recorded(|body| matches!(body, Body::PodCreated { .. })) {
+            let owner = event.body.object().map(|owner| f.world.names.object_name(owner));
+            owners.push(owner.unwrap().replace("default/", ""));
+        }
+        f.now = f.world.due().unwrap();
+    }
+    assert_eq!(owners.join(""), "dededededef");
 }

@@ -177,7 +177,7 @@ impl DaemonSetController {
     pub(super) fn sync_node_update(&mut self, node: NodeId, cause: Seq, cluster: &Cluster, names: &Names) {
         let Some(present) = cluster.present_node(node) else { return };
         for (object, spec) in cluster.daemon_sets() {
-            let eligibility = self.eligibility(object, spec, node, present, names);
+            let eligibility = self.views.eligibility(object, spec, node, present, names);
             let scheduled = present.pods.iter().any(|id| {
                 let owner = cluster.pod(*id).and_then(|pod| pod.owner).map(|owner| names.object_key(owner));
                 owner.is_some_and(|owner| {

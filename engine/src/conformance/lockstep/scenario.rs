@@ -64,7 +64,7 @@ impl Scenario {
         let mut names = Names::new();
         let hashes = hashes::of(case, &mut names)?;
         let controller =
-            DaemonSetController::new(Settings::default()).observed_by(sender).with_hashes(hashes);
+            DaemonSetController::new(Settings::unlimited()).observed_by(sender).with_hashes(hashes);
         let world = World::new(
             names,
             vec![

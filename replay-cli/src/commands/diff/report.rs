@@ -11,8 +11,8 @@ use serde::Serialize;
 use super::Args;
 use crate::describe::phase_words;
 use crate::error::CliError;
-use crate::output::Out;
 use crate::output::style::Paint;
+use crate::output::{Out, counted};
 
 /// How many nodes are named in one line unless all are asked for.
 const NAMED_MAX: usize = 12;
@@ -162,10 +162,6 @@ fn totals(moments: &[Difference]) -> String {
         [] => "no placement of a DaemonSet, but counts".to_owned(),
         told => format!("placements {}", told.join(", ")),
     }
-}
-
-fn counted(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 /// A comparison as JSON has it.

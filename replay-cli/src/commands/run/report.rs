@@ -17,10 +17,10 @@ use super::{Args, story};
 use crate::commands::show::daemonsets;
 use crate::describe::why_words;
 use crate::error::CliError;
-use crate::output::Out;
 use crate::output::age::rounded;
 use crate::output::style::Paint;
 use crate::output::table::{Cell, Table};
+use crate::output::{Out, counted};
 
 /// How many placements are listed before they are only counted.
 const LISTED_MAX: usize = 60;
@@ -105,8 +105,8 @@ impl Summed<'_> {
         let names = &self.world.names;
         for ((owner, reason), count) in &self.history.refused {
             let (owner, reason) = (names.object_name(*owner), names.text(*reason));
-            let pods = if *count == 1 { "a pod was" } else { "pods were" };
-            out.warn(format!("{owner}: {pods} refused {count} times: {reason}"));
+            let pods = if *count == 1 { "a pod was" } else { &format!("{count} pods were") };
+            out.warn(format!("{owner}: {pods} refused: {reason}"));
             if reason.contains("PriorityClass") {
                 out.note("  hint: `kubectl get priorityclasses -o yaml` shows it; add it with -f, or import it with the trace");
             }
@@ -171,7 +171,7 @@ impl Summed<'_> {
         let kinds: BTreeMap<_, _> = kinds.collect();
         let objects: String = kinds.iter().map(|(kind, count)| format!(", {kind} {count}")).collect();
         let (nodes, pods) = (cluster.nodes().len(), cluster.pod_count());
-        field("At the end", &format!("{nodes} nodes, {pods} pods{objects}"), out)
+        field("At the end", &format!("{}, {}{objects}", counted(nodes, "node"), counted(pods, "pod")), out)
     }
 
     fn tracks(&self, count: impl Fn(Track) -> u64) -> String {

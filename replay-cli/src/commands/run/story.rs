@@ -14,6 +14,9 @@ use crate::describe::{Words, describe, why_words};
 /// How far apart things of one kind may happen and still be told in one line.
 const TOGETHER: Micros = Micros::seconds(5);
 
+/// How many lines back one is looked for that says the same.
+const LOOKED_BACK: usize = 16;
+
 /// How many nodes one line names.
 const NAMED_MAX: usize = 4;
 
@@ -33,7 +36,7 @@ pub struct Line {
     deed: String,
 }
 
-/// Tells milestones, in order; neighbours that differ in their node alone are told as one.
+/// Tells milestones, in order; what differs in its node alone, and is near in time, is told as one.
 pub fn tell(milestones: &[Milestone], history: &History, names: &Names, cluster: &Cluster) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     let mut applied = BTreeSet::new();
@@ -43,9 +46,10 @@ pub fn tell(milestones: &[Milestone], history: &History, names: &Names, cluster:
             let again = if applied.insert(object) { "applied" } else { "applied again" };
             line.deed = format!("{} {again}", Words { names, cluster }.object(object));
         }
-        match lines.last_mut() {
-            Some(last) if last.takes(&line) => last.take(line),
-            _ => lines.push(line),
+        // What happens to many nodes at once comes in the order of the nodes, not of the deeds.
+        match lines.iter_mut().rev().take(LOOKED_BACK).find(|earlier| earlier.takes(&line)) {
+            Some(earlier) => earlier.take(line),
+            None => lines.push(line),
         }
     }
     lines
