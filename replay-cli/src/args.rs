@@ -74,8 +74,6 @@ pub enum Command {
     Bench(commands::bench::Args),
     Conformance(commands::conformance::Args),
     Sweep(commands::sweep::Args),
-    Sweep(commands::sweep::Args),
-    Conformance(commands::conformance::Args),
     Completions(commands::completions::Args),
     Man(commands::man::Args),
 }

@@ -44,8 +44,6 @@ pub fn run(command: Command, out: &mut Out) -> Result<ExitCode, CliError> {
         Command::Bench(args) => bench::run(&args, out),
         Command::Conformance(args) => conformance::run(&args, out),
         Command::Sweep(args) => sweep::run(&args, out),
-        Command::Sweep(args) => sweep::run(&args, out),
-        Command::Conformance(args) => conformance::run(&args, out),
         Command::Completions(args) => completions::run(args, out),
         Command::Man(args) => man::run(args, out),
     }
