@@ -73,6 +73,7 @@ pub enum Command {
     Synth(commands::synth::Args),
     Bench(commands::bench::Args),
     Conformance(commands::conformance::Args),
+    Sweep(commands::sweep::Args),
     Completions(commands::completions::Args),
     Man(commands::man::Args),
 }

@@ -218,6 +218,15 @@ impl History {
 }
 
 impl Causes {
+    /// Cut where it runs into another chain, which is told already.
+    pub fn up_to(mut self, other: &Causes) -> Causes {
+        if let Some(at) = self.links.iter().position(|link| other.links.contains(link)) {
+            self.links.truncate(at);
+            (self.omitted, self.root) = (0, None);
+        }
+        self
+    }
+
     /// All numbers in it.
     pub fn numbers(&self) -> impl Iterator<Item = Seq> + '_ {
         self.links.iter().copied().chain(self.root)

@@ -111,7 +111,9 @@ impl Followed {
             let woken = sync.and_then(|sync| history.cause(sync)).filter(foreign);
             let woken = woken.filter(|woken| Some(*woken) != cause);
             let causes = |from: Option<Seq>| from.map(|seq| history.causes_from(seq)).unwrap_or_default();
-            (seq, causes(cause), causes(woken))
+            let because = causes(cause);
+            let woken = causes(woken).up_to(&because);
+            (seq, because, woken)
         };
         let count = self.events.len();
         let omitted = count.saturating_sub(FIRST_STEPS + LAST_STEPS);

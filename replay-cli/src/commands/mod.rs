@@ -14,6 +14,7 @@ pub mod man;
 pub mod node;
 pub mod run;
 pub mod show;
+pub mod sweep;
 pub mod synth;
 pub mod test;
 pub mod verify;
@@ -42,6 +43,7 @@ pub fn run(command: Command, out: &mut Out) -> Result<ExitCode, CliError> {
         Command::Synth(args) => synth::run(&args, out),
         Command::Bench(args) => bench::run(&args, out),
         Command::Conformance(args) => conformance::run(&args, out),
+        Command::Sweep(args) => sweep::run(&args, out),
         Command::Completions(args) => completions::run(args, out),
         Command::Man(args) => man::run(args, out),
     }

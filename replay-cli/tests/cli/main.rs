@@ -3,6 +3,7 @@
 
 mod apply;
 mod bad_input;
+mod golden;
 mod help;
 mod import;
 mod node;

@@ -1,8 +1,8 @@
 //! Makes events of what a sync decided.
 
 use super::flight::{Flight, Write};
+use super::outcome::{Creation, Deletion, Report};
 use super::revision::RevisionOperation;
-use super::sync::{Creation, Deletion, Report};
 use crate::cluster::{Cluster, DaemonSet, Object, deletion_is_immediate};
 use crate::event::{Body, Track};
 use crate::names::{Names, PodId, PodShape, RevisionId, Seq, Sym, sym};

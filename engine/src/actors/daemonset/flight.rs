@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::Key;
+use super::outcome::{Creation, Deletion, Report, SyncOutcome};
 use super::revision::RevisionOperation;
-use super::sync::{Creation, Deletion, Report, SyncOutcome};
 use crate::event::WorkloadStatus;
 use crate::names::{NodeId, ObjectId, PodId, Seq, Sym};
 use crate::time::Micros;

@@ -1,9 +1,12 @@
 //! The DaemonSet controller: decides which nodes get, keep and lose a DaemonSet's pods.
 //!
-//! After `pkg/controller/daemon` of Kubernetes v1.36. [`wake`] says what an event wakes, `queue` when it comes
-//! to a sync, and `sync` what a sync does, in upstream's order: `revision` finds the current template's revision,
-//! `grouping` the pods and their nodes, `manage` what is missing or too much, `rollout` what is outdated,
-//! `status` the counters; `emit` makes events of it.
+//! After `pkg/controller/daemon` of Kubernetes v1.36. `wake` says what an event wakes, `queue` when it comes to a
+//! sync, and `sync` what a sync does, in upstream's order: `revision` finds the current template's revision, `manage`
+//! says what is missing or too much, `rollout` what is outdated, `status` counts; `flight` and `emit` make events of
+//! it, as fast as the client may write.
+//!
+//! A sync decides on a `view`. There are two, and they answer the same: the full pass (`grouping`), which is short
+//! enough to be checked against the specification, and the `index`, which is kept from event to event.
 
 mod admission;
 mod api;
@@ -16,6 +19,7 @@ mod index;
 mod limit;
 mod manage;
 mod name_order;
+mod outcome;
 mod pod;
 mod queue;
 mod revision;
@@ -36,11 +40,11 @@ use serde::{Deserialize, Serialize};
 pub(crate) use admission::Refusal;
 pub(crate) use api::ApiServer;
 pub use limit::RateLimit;
+pub use outcome::{Creation, Deletion, Report, SyncError, SyncOutcome};
 pub(crate) use pod::DaemonPod;
 pub use revision::{RevisionOperation, revision_hash};
 pub use rollout::Limits;
 pub use settings::Settings;
-pub use sync::{Creation, Deletion, Report, SyncError, SyncOutcome};
 
 use flight::{Flight, Write};
 use views::{Scene, Views};

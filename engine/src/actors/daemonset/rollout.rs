@@ -1,8 +1,8 @@
 //! Which pods a rolling update replaces now, after `rollingUpdate`.
 
 use super::grouping::Fleet;
+use super::outcome::SyncError;
 use super::pod::{DaemonPod, Rules};
-use super::sync::SyncError;
 use crate::cluster::UpdateStrategy;
 use crate::names::{Names, NodeId};
 use crate::selector::Eligibility;

@@ -84,7 +84,7 @@ impl Fixture {
         self.settle();
     }
 
-    fn status(&self) -> crate::event::WorkloadStatus {
+    fn status(&self) -> WorkloadStatus {
         self.world.cluster.daemon_sets().next().unwrap().0.status
     }
 

@@ -2,10 +2,10 @@
 
 use super::grouping::{Claims, Fleet};
 use super::manage::{self, FailedPods, Wanted};
+use super::outcome::SyncError;
 use super::pod::{DaemonPod, Rules};
 use super::rollout::{self, Limits, Step};
 use super::status::Counts;
-use super::sync::SyncError;
 use crate::cluster::Cluster;
 use crate::event::Why;
 use crate::names::{Names, PodId, Sym};

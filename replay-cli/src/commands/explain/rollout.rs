@@ -42,18 +42,22 @@ fn headline(explanation: &RolloutExplanation) -> String {
         RolloutState::WaitsForPods => {
             format!("{name} is rolled out but for pods that are not available yet.")
         }
-        RolloutState::GoesOn { room } => format!("{name} rolls out: there is room for {room} more nodes."),
+        RolloutState::GoesOn { room } => format!("{name} rolls out: there is room for {room} more."),
         RolloutState::BudgetUsedUp => {
             let deadlocked = explanation
                 .holders
                 .iter()
                 .any(|holder| matches!(&holder.hold, Hold::Pending { deadlocked_with: Some(_), .. }));
             let end = if deadlocked { "; it will not go on by itself" } else { "" };
-            format!(
-                "{name} does not roll on: {} hold its budget, and {} old pods wait{end}.",
-                nodes(explanation.holders.len() + explanation.more_holders),
-                explanation.waiting
-            )
+            let holders = match explanation.holders.len() + explanation.more_holders {
+                1 => "1 node holds".to_owned(),
+                count => format!("{count} nodes hold"),
+            };
+            let old = match explanation.waiting {
+                1 => "1 old pod waits".to_owned(),
+                count => format!("{count} old pods wait"),
+            };
+            format!("{name} does not roll on: {holders} its budget, and {old}{end}.")
         }
         RolloutState::OnDelete => format!(
             "{name} does not roll out by itself: its strategy is OnDelete, and {} old pods stay until somebody deletes them.",
@@ -72,10 +76,6 @@ fn headline(explanation: &RolloutExplanation) -> String {
         RolloutState::Deleting => format!("{name} is being deleted."),
         RolloutState::BadLimits { reason } => format!("{name} cannot roll out: {reason}."),
     }
-}
-
-fn nodes(count: usize) -> String {
-    if count == 1 { "1 node".to_owned() } else { format!("{count} nodes") }
 }
 
 fn limits_words(limits: &RolloutLimits, strategy: &str) -> String {
@@ -102,7 +102,7 @@ fn print_holders(explanation: &RolloutExplanation, out: &mut Out) -> Result<(), 
     if explanation.holders.is_empty() {
         return Ok(());
     }
-    let title = out.style.paint(Paint::Strong, "Nodes without an available pod, and so who holds the budget");
+    let title = out.style.paint(Paint::Strong, "Who holds the budget");
     let title = title.into_owned();
     writeln!(out, "\n{title}")?;
     for holder in &explanation.holders {

@@ -27,7 +27,7 @@ pub fn chain(indent: usize, label: &str, chain: &Chain, out: &mut Out) -> Result
     let mut label = label;
     for link in &chain.links {
         writeln!(out, "{:indent$}{label} {}", "", told(link))?;
-        label = "because of";
+        label = "and that because of";
     }
     if chain.omitted > 0 {
         writeln!(out, "{:indent$}… {} more causes …", "", chain.omitted)?;

@@ -34,7 +34,7 @@ Examples:
 
 A case is a folder with a case.toml and, once it was accepted, an expected.txt:
 
-  trace = \"../../lesson.tape\"      # a log; paths are relative to the folder
+  trace = \"../lesson.tape\"         # a log; paths are relative to the folder
   manifests = [\"fluentd.yaml\"]     # applied on top, if any
   at = \"+10s\"                      # when: default before the trace's first event
   namespace = \"default\"            # of objects that name none

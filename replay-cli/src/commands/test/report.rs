@@ -70,7 +70,8 @@ pub fn summary(outcomes: &[Outcome], took: Duration, out: &mut Out) -> Result<()
     let text = parts.map(|(n, word)| format!("{n} {word}")).collect::<Vec<_>>().join(", ");
     let well = outcomes.iter().all(|o| matches!(o.verdict, Verdict::Pass | Verdict::Blessed));
     label("Summary", if well { Paint::Good } else { Paint::Bad }, out)?;
-    writeln!(out, " {} {} cases run: {text}", seconds(took), outcomes.len())?;
+    let noun = if outcomes.len() == 1 { "case" } else { "cases" };
+    writeln!(out, " {} {} {noun} run: {text}", seconds(took), outcomes.len())?;
     let failed = outcomes.iter().any(|o| matches!(o.verdict, Verdict::Fail { .. }));
     if failed {
         out.note("what differs is right? --bless accepts it; what moved it? `kubetape explain` says");

@@ -4,26 +4,27 @@
 //! the counters and stands in at most one set of those whose turn it may be. What a sync then costs follows from
 //! what changed and what it does, not from how many nodes there are.
 
+mod state;
+mod view;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap;
 
 use super::grouping::{order_group, selector};
-use super::manage::{self, FailedPods, Wanted};
-use super::name_order::{NameOrder, Rank};
+use super::manage;
+use super::name_order::NameOrder;
 use super::pod::{DaemonPod, Rules};
-use super::rollout::{self, Limits, Stage, Step};
+use super::rollout::Stage;
 use super::status::Counts;
-use super::sync::SyncError;
-use super::view::View;
 use super::views::{Fit, fit};
 use crate::cluster::{Cluster, DaemonSet, Object};
-use crate::event::Why;
 use crate::names::{Names, NodeId, ObjectId, PodId, Seq, Sym};
-use crate::selector::{Eligibility, LabelSelector};
-use crate::time::{Micros, Time};
+use crate::selector::LabelSelector;
+use crate::time::Time;
 
-type Set = BTreeSet<(Rank, NodeId)>;
+use state::{Care, NodeState, Role, Sets, Tally, becomes_available};
+pub(super) use view::Indexed;
 
 /// What is known of one DaemonSet. It follows from the cluster alone: thrown away, it is made anew by the next
 /// sync.
@@ -58,78 +59,6 @@ struct Basis {
 struct Member {
     node: NodeId,
     hash: Sym,
-}
-
-/// What a node adds to sums and sets.
-#[derive(Clone, Copy, Debug, Default)]
-struct NodeState {
-    dirty: bool,
-    /// Whether it exists or has pods; if not, the rest is empty.
-    known: bool,
-    rank: Rank,
-    eligibility: Option<Eligibility>,
-    counts: Counts,
-    care: Care,
-    role: Role,
-    counted_available: bool,
-    timer: Option<Time>,
-}
-
-/// What `manage` may have to do on a node.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Care {
-    #[default]
-    None,
-    /// A pod is missing, and that is all.
-    Pod,
-    /// It has to be looked at.
-    Look,
-    /// The node does not exist.
-    Homeless,
-}
-
-/// What a rolling update sees on a node.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Role {
-    /// Nothing that a rolling update counts.
-    #[default]
-    None,
-    Unclear,
-    Empty,
-    New {
-        available: bool,
-    },
-    Both {
-        available: bool,
-    },
-    Old {
-        available: bool,
-    },
-}
-
-/// How many nodes are in what a rolling update counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Tally {
-    /// Unclear, empty, both, or with a pod that is not available: unavailable to a rollout without surge.
-    unavailable: i64,
-    /// Unclear, or both with a new pod that is not available: surging.
-    surging: i64,
-    /// With a pod that is available, the old one where there are two.
-    available: i64,
-}
-
-/// Nodes whose turn it may be.
-#[derive(Clone, Debug, Default)]
-struct Sets {
-    needy: Set,
-    look: Set,
-    homeless: Set,
-    /// Both pods, the new one available.
-    both_available: Set,
-    /// Only an old pod, by whether it is available and whether the node should run a pod.
-    old: [[Set; 2]; 2],
-    /// Only an old pod, and the node does not exist.
-    old_missing: Set,
 }
 
 impl Index {
@@ -325,209 +254,6 @@ pub(super) struct Upkeep<'a> {
     pub rules: &'a Rules,
     pub fits: &'a mut Vec<Fit>,
     pub order: &'a mut NameOrder,
-}
-
-/// When a pod that is ready becomes available, if that lies ahead.
-fn becomes_available(pod: &DaemonPod, rules: &Rules) -> Option<Time> {
-    let since = pod.ready_since.filter(|_| pod.ready && rules.min_ready_seconds > 0)?;
-    let at = since.start() + Micros::seconds(rules.min_ready_seconds);
-    (at > rules.now && at < Time::MAX).then_some(at)
-}
-
-impl Role {
-    /// The role of a node, and whether its pod counts as available.
-    fn of(stage: &Stage, rules: &Rules) -> (Role, bool) {
-        match stage {
-            Stage::Unclear => (Role::Unclear, false),
-            Stage::Empty => (Role::Empty, false),
-            Stage::New(new) => {
-                let available = new.available(rules);
-                (Role::New { available }, available)
-            }
-            Stage::Old(old) => {
-                let available = old.available(rules);
-                (Role::Old { available }, available)
-            }
-            Stage::Both { new, old } => {
-                (Role::Both { available: new.available(rules) }, old.available(rules))
-            }
-        }
-    }
-}
-
-impl Tally {
-    fn count(&mut self, state: &NodeState, sign: i64) {
-        let unavailable = match state.role {
-            Role::None => false,
-            Role::Unclear | Role::Empty | Role::Both { .. } => true,
-            Role::New { available } | Role::Old { available } => !available,
-        };
-        let surging = matches!(state.role, Role::Unclear | Role::Both { available: false });
-        self.unavailable += sign * i64::from(unavailable);
-        self.surging += sign * i64::from(surging);
-        self.available += sign * i64::from(state.counted_available);
-    }
-}
-
-impl Sets {
-    /// Puts a node into every set that it stands in, or takes it out.
-    fn of(&mut self, state: &NodeState, mut act: impl FnMut(&mut Set) -> bool) {
-        let mut stands_in = |set: &mut Set| {
-            let changed = act(set);
-            debug_assert!(changed, "a node stands once in its sets, and in no others");
-        };
-        match state.care {
-            Care::None => {}
-            Care::Pod => stands_in(&mut self.needy),
-            Care::Look => stands_in(&mut self.look),
-            Care::Homeless => stands_in(&mut self.homeless),
-        }
-        match state.role {
-            Role::Both { available: true } => stands_in(&mut self.both_available),
-            Role::Old { available } => {
-                let run = state.eligibility.is_some_and(|e| e.should_run);
-                stands_in(&mut self.old[usize::from(available)][usize::from(run)]);
-                if state.eligibility.is_none() {
-                    stands_in(&mut self.old_missing);
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Two sets as one, in order.
-fn merged<'a>(a: &'a Set, b: &'a Set) -> impl Iterator<Item = (Rank, NodeId)> + 'a {
-    let (mut a, mut b) = (a.iter().copied().peekable(), b.iter().copied().peekable());
-    std::iter::from_fn(move || match (a.peek(), b.peek()) {
-        (Some(x), Some(y)) if x < y => a.next(),
-        (Some(_), None) => a.next(),
-        _ => b.next(),
-    })
-}
-
-/// An index with the cluster that it is of: the view of a sync.
-pub(super) struct Indexed<'a> {
-    pub index: &'a Index,
-    pub cluster: &'a Cluster,
-}
-
-impl Indexed<'_> {
-    /// The old pod of a node that has one.
-    fn old_pod(
-        &self,
-        node: NodeId,
-        rules: &Rules,
-        names: &Names,
-        pods: &mut Vec<DaemonPod>,
-    ) -> Option<DaemonPod> {
-        self.index.pods(node, self.cluster, names, pods);
-        match Stage::of(pods, rules) {
-            Stage::Old(old) | Stage::Both { old, .. } => Some(old),
-            _ => None,
-        }
-    }
-
-    fn old_pods(
-        &self,
-        nodes: impl Iterator<Item = (Rank, NodeId)>,
-        rules: &Rules,
-        names: &Names,
-    ) -> Vec<DaemonPod> {
-        let mut pods = Vec::new();
-        nodes.filter_map(|(_, node)| self.old_pod(node, rules, names, &mut pods)).collect()
-    }
-}
-
-impl View for Indexed<'_> {
-    fn adopts(&self) -> Vec<PodId> {
-        self.index.adopts.iter().copied().collect()
-    }
-
-    fn releases(&self) -> Vec<PodId> {
-        self.index.releases.iter().copied().collect()
-    }
-
-    fn adopts_count(&self) -> usize {
-        self.index.adopts.len()
-    }
-
-    fn is_live(&self, hash: Sym) -> bool {
-        self.index.labels.get(&hash).is_some_and(|count| *count > 0)
-    }
-
-    fn not_labelled(&self, hash: Sym) -> Vec<PodId> {
-        let others = self.index.members.iter().filter(|(_, member)| member.hash != hash);
-        let mut pods: Vec<_> = others.map(|(pod, _)| *pod).collect();
-        pods.sort_unstable();
-        pods
-    }
-
-    fn manage(
-        &self,
-        rules: &Rules,
-        failed: &mut FailedPods<'_>,
-        names: &Names,
-        burst: usize,
-        wanted: &mut Wanted,
-    ) {
-        let sets = &self.index.sets;
-        let mut pods = Vec::new();
-        // Nodes without pods come in their places among the others; beyond the burst limit they are left for
-        // the next sync.
-        let mut needy = sets.needy.iter().take(burst).peekable();
-        for &(rank, node) in &sets.look {
-            while let Some((_, empty)) = needy.next_if(|empty| empty.0 < rank) {
-                wanted.creates.push(*empty);
-            }
-            let Some(eligibility) = self.index.nodes[node.index()].eligibility else { continue };
-            self.index.pods(node, self.cluster, names, &mut pods);
-            manage::node(node, eligibility, &pods, rules, failed, names, wanted);
-        }
-        wanted.creates.extend(needy.map(|(_, node)| *node));
-        for &(_, node) in &sets.homeless {
-            self.index.pods(node, self.cluster, names, &mut pods);
-            let unbound = pods.iter().filter(|pod| !pod.bound);
-            wanted.deletes.extend(unbound.map(|pod| (*pod, Why::NodeMissing)));
-        }
-    }
-
-    fn desired(&self) -> usize {
-        self.index.total.desired as usize
-    }
-
-    fn step(&self, limits: &Limits, rules: &Rules, names: &Names) -> Result<Step, SyncError> {
-        let (sets, tally) = (&self.index.sets, &self.index.tally);
-        let [[gone_bad, gone], [unwanted, candidates]] = &sets.old;
-        if limits.max_surge == 0 {
-            let room = rollout::room(limits.max_unavailable, tally.unavailable);
-            let mut deletes = self.old_pods(merged(gone_bad, gone), rules, names);
-            let free_deletes = deletes.len();
-            deletes.extend(self.old_pods(merged(unwanted, candidates).take(room), rules, names));
-            return Ok(Step { deletes, free_deletes, ..Step::default() });
-        }
-        if let Some((_, node)) = sets.old_missing.first() {
-            return Err(SyncError::NodeMissing { node: names.node_name(*node).to_owned() });
-        }
-        let mut deletes = self.old_pods(merged(&sets.both_available, gone_bad), rules, names);
-        let mut creates: Vec<_> = gone.iter().map(|(_, node)| *node).collect();
-        let (free_deletes, free_creates) = (deletes.len(), creates.len());
-        let room = rollout::room(tally.available, limits.desired);
-        deletes.extend(self.old_pods(unwanted.iter().copied().take(room), rules, names));
-        let room = rollout::room(limits.max_surge, tally.surging);
-        creates.extend(candidates.iter().take(room).map(|(_, node)| *node));
-        Ok(Step { deletes, free_deletes, creates, free_creates })
-    }
-
-    fn counts(&self, _rules: &Rules, _names: &Names) -> Counts {
-        self.index.total
-    }
-
-    /// What happens afterwards is not seen within a sync.
-    fn created(&mut self, _pod: DaemonPod) {}
-
-    /// What happens afterwards is not seen within a sync.
-    fn deleted(&mut self, _pod: &DaemonPod) {}
 }
 
 /// The indexes of all DaemonSets, and the order of nodes that they share.
