@@ -70,6 +70,8 @@ pub enum Command {
     Synth(commands::synth::Args),
     Bench(commands::bench::Args),
     Conformance(commands::conformance::Args),
+    #[command(subcommand)]
+    Log(commands::log::Command),
     Completions(commands::completions::Args),
     Man(commands::man::Args),
 }

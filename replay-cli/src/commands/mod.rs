@@ -9,6 +9,7 @@ pub mod create;
 pub mod delete;
 pub mod diff;
 pub mod import;
+pub mod log;
 pub mod man;
 pub mod node;
 pub mod run;
@@ -36,6 +37,7 @@ pub fn run(command: Command, out: &mut Out) -> Result<ExitCode, CliError> {
         Command::Synth(args) => synth::run(&args, out),
         Command::Bench(args) => bench::run(&args, out),
         Command::Conformance(args) => conformance::run(&args, out),
+        Command::Log(command) => log::run(command, out),
         Command::Completions(args) => completions::run(args, out),
         Command::Man(args) => man::run(args, out),
     }
