@@ -14,4 +14,5 @@ pub mod quantity;
 pub mod replay;
 pub mod selector;
 pub mod sim;
+pub mod synth;
 pub mod time;

@@ -4,11 +4,15 @@
 //! first used; the log's reader and writer translate between the two. So the numbers in memory depend on
 //! nothing but the order in which this process met the names, and never show in a file.
 
+mod entries;
+
 use std::num::NonZeroU32;
 
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
+
+pub use entries::{Counts, Entries};
 
 use crate::time::ApiSeconds;
 
@@ -105,7 +109,7 @@ impl Sym {
 }
 
 /// Which API object an [`ObjectId`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ObjectKey {
     /// The kind, as in manifests: `DaemonSet`.
     pub kind: Sym,
@@ -118,7 +122,7 @@ pub struct ObjectKey {
 }
 
 /// What a pod is made from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PodShape {
     /// `{"metadata":{"labels","annotations"},"spec"}` without what differs between the pods of one template:
     /// names, the node it is for, and the two labels below.
@@ -174,7 +178,7 @@ pub struct Taint {
 }
 
 /// A node as it joins: what its first watch event says of it, but for conditions, which are events.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NodeSpec {
     /// Labels, sorted by key as text.
     pub labels: Vec<(Sym, Sym)>,
@@ -187,7 +191,7 @@ pub struct NodeSpec {
 }
 
 /// Amounts of resources, sorted by name as text: `cpu` in millicores, everything else in whole units.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ResourceList(pub Vec<(Sym, i64)>);
 
 type Set<T> = IndexSet<T, FxBuildHasher>;
@@ -254,15 +258,7 @@ well_known! {
 
 impl Default for Names {
     fn default() -> Self {
-        let mut names = Names {
-            symbols: Set::default(),
-            nodes: Set::default(),
-            objects: Set::default(),
-            docs: Set::default(),
-            shapes: Set::default(),
-            node_specs: Set::default(),
-            resources: Set::default(),
-        };
+        let mut names = Names::unfilled();
         for &(number, text) in WELL_KNOWN {
             let sym = names.sym(text);
             debug_assert_eq!(sym.0, number);

@@ -1,7 +1,7 @@
 //! Every recorded answer of the API server to a manifest, run against the strict door.
 //!
 //! The shipped recordings are always run; those of a neighbouring checkout only where it is present.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use flate2::read::GzDecoder;
 use kubetape_engine::conformance::validation::{Tally, run};

@@ -57,12 +57,19 @@ pub struct Global {
 /// The verbs, in the order in which help lists them.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Import(commands::import::Args),
     Run(commands::run::Args),
     Diff(commands::diff::Args),
     Show(commands::show::Args),
     #[command(subcommand)]
     Node(commands::node::Command),
+    Apply(commands::apply::Args),
+    Check(commands::check::Args),
+    Create(commands::create::Args),
     Delete(commands::delete::Args),
+    Synth(commands::synth::Args),
+    Bench(commands::bench::Args),
+    Conformance(commands::conformance::Args),
     Completions(commands::completions::Args),
     Man(commands::man::Args),
 }

@@ -89,7 +89,10 @@ impl Words<'_> {
             Body::RolloutUndone { to_revision, .. } => {
                 format!("{what} rolled back to revision {to_revision}")
             }
-            Body::StatusWritten { status, .. } => format!("{what} status: {}", status_words(&status)),
+            Body::StatusWritten { object, status } => {
+                let daemon_set = self.names.object_key(object).kind == sym::DAEMON_SET;
+                format!("{what} status: {}", status_words(&status, daemon_set))
+            }
             Body::Synced { .. } => format!("{what} synced"),
             Body::Reported { node, reason, message, .. } => {
                 let node = node.map(|node| format!(" on {}", self.node(node))).unwrap_or_default();
@@ -241,7 +244,13 @@ impl Words<'_> {
     }
 }
 
-fn status_words(s: &WorkloadStatus) -> String {
+fn status_words(s: &WorkloadStatus, daemon_set: bool) -> String {
+    if !daemon_set {
+        return format!(
+            "{} replicas, {} ready, {} up to date, {} available",
+            s.current, s.ready, s.updated, s.available
+        );
+    }
     let mut text = format!(
         "{} desired, {} current, {} ready, {} up to date, {} available",
         s.desired, s.current, s.ready, s.updated, s.available

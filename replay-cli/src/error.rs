@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use kubetape_engine::log::LogError;
 
@@ -63,7 +63,7 @@ impl CliError {
         let failed = CliError::new(format!("cannot {doing} {}: {}", path.display(), reason(error)));
         match error.kind() {
             io::ErrorKind::NotFound => failed.hint("is the path right? it is relative to the working folder"),
-            io::ErrorKind::StorageFull => {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
                 failed.hint("nothing half-written was left behind; make room and try again")
             }
             _ => failed,
@@ -83,7 +83,7 @@ impl From<LogError> for CliError {
     fn from(error: LogError) -> Self {
         let failed = |error: &LogError| CliError::new(error.to_string());
         match &error {
-            LogError::Io { what, file, source } => CliError::file(what, Path::new(file), source),
+            LogError::Io { what, file, source } => CliError::file(what, &without_draft(file), source),
             LogError::Exists { path } => CliError::new(format!("{} exists already", path.display()))
                 .hint("choose another name, or overwrite it with --force"),
             LogError::Locked { .. } => {
@@ -104,6 +104,33 @@ impl From<LogError> for CliError {
             _ => failed(&error),
         }
     }
+}
+
+/// The output that a draft would have become: people asked for that one, and the draft is gone.
+fn without_draft(file: &str) -> PathBuf {
+    let path = Path::new(file);
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let draft = name.strip_prefix('.').and_then(|name| name.strip_suffix(".draft"));
+    match draft.and_then(|name| name.rsplit_once('.')) {
+        Some((name, _)) => path.with_file_name(name),
+        None => path.to_owned(),
+    }
+}
+
+/// A line of a text with a caret under what is meant, and why. Lines and columns count from 1.
+pub fn snippet(text: &str, line: u32, column: u32, width: u32, why: &str) -> String {
+    let Some(shown) = text.lines().nth((line as usize).saturating_sub(1)) else { return String::new() };
+    // A line of a minified file would bury what it is to show.
+    let shown: String = shown.chars().take(160).collect();
+    let number = line.to_string();
+    let gutter = " ".repeat(number.len());
+    let indent: String = shown
+        .chars()
+        .take((column as usize).saturating_sub(1))
+        .map(|c| if c == '\t' { '\t' } else { ' ' })
+        .collect();
+    let carets = "^".repeat((width as usize).clamp(1, 80));
+    format!("  {gutter} |\n  {number} | {shown}\n  {gutter} | {indent}{carets} {why}\n")
 }
 
 /// The words of an I/O error without the platform's number.
@@ -148,6 +175,19 @@ mod tests {
         let CliError::Failed(report) = error else { panic!("not a failure") };
         let expected = "error: unknown field \"template\"\n  --> ds.yaml:9:3\n   9 | template:\n     | ^\n  hint: indent it under `spec`\n";
         assert_eq!(report.render(Style::plain()), expected);
+    }
+
+    #[test]
+    fn a_snippet_points_at_its_place() {
+        let shown = snippet("a: 1\nb:\n\tc: 2\n", 3, 2, 1, "unknown field");
+        assert_eq!(shown, "    |\n  3 | \tc: 2\n    | \t^ unknown field\n");
+        assert_eq!(snippet("a", 9, 1, 1, "beyond"), "");
+    }
+
+    #[test]
+    fn a_draft_is_called_by_the_name_that_it_was_to_get() {
+        assert_eq!(without_draft("runs/.x.tape.123-0.draft"), Path::new("runs/x.tape"));
+        assert_eq!(without_draft(".hidden"), Path::new(".hidden"));
     }
 
     #[test]

@@ -41,6 +41,19 @@ static OTHERS: [Kind; 10] = [
     Kind { kind: "Service", plural: "services", short: &["svc"], group: "", namespaced: true },
 ];
 
+/// Kinds that a simulation needs: a manifest of one is refused rather than skipped when it cannot be read.
+pub const SIMULATED: [&str; 9] = [
+    "DaemonSet",
+    "ReplicaSet",
+    "Deployment",
+    "ControllerRevision",
+    "Pod",
+    "Node",
+    "Namespace",
+    "PriorityClass",
+    "PodDisruptionBudget",
+];
+
 /// All of them.
 fn all() -> impl Iterator<Item = &'static Kind> {
     std::iter::once(&POD).chain(OTHERS.iter())

@@ -6,6 +6,7 @@ mod describe;
 mod edit;
 mod error;
 mod kinds;
+mod manifests;
 mod output;
 mod selector;
 mod state;

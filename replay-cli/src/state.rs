@@ -162,6 +162,21 @@ fn last_time(path: &Path) -> Result<Time, CliError> {
     Ok(last)
 }
 
+/// When a moment of a log is.
+///
+/// # Errors
+/// The log cannot be read, or has no such moment.
+pub fn time_of(path: &Path, moment: Moment) -> Result<Time, CliError> {
+    if let Moment::At(at) = moment {
+        return Ok(at);
+    }
+    let state = walk(path, moment, Progress::new("", false), |_, _| Ok(()))?.0;
+    Ok(match moment {
+        Moment::Start => state.first.unwrap_or(state.now),
+        _ => state.now,
+    })
+}
+
 /// Reads a log from its beginning until the visitor has seen enough. Gives a warning if its end was cut off.
 ///
 /// # Errors

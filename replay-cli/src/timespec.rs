@@ -45,11 +45,6 @@ impl FromStr for Moment {
     }
 }
 
-/// Reads an RFC 3339 time; for clap.
-pub fn time(text: &str) -> Result<Time, String> {
-    Time::parse(text).map_err(|_| "not a time: write it like 2026-11-24T02:17:02Z".to_owned())
-}
-
 /// Reads a duration as Go and Kubernetes write it (`1h30m`, `250ms`, `1.5s`), and days (`2d`).
 pub fn duration(text: &str) -> Result<Micros, String> {
     let bad = || format!("{text:?} is not a duration: write it like 90s, 1h30m, 250ms or 2d");

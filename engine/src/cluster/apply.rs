@@ -222,9 +222,10 @@ impl Cluster {
                 if propagation == Propagation::Background {
                     return self.object_removed(names, object);
                 }
-                // Marking an object as deleted is a new generation (`markAsDeleting`).
-                entry.generation += i64::from(entry.deleting.is_none());
-                Ok(replace(&mut entry.deleting, Some(propagation)))
+                let change = replace(&mut entry.deleting, Some(propagation));
+                // A deletion that waits for finalizers is a change of what is wanted (`rest.BeforeDelete`).
+                entry.generation += i64::from(change.effective);
+                Ok(change)
             }
             Body::ObjectRemoved { object } => {
                 let entry = self.object_mut(names, object)?;
@@ -545,6 +546,7 @@ impl Cluster {
         let bound = node.is_some_and(|node| named == Some(names.node_sym(node)));
         let pod = Pod {
             owner: None,
+            made_by: owner,
             node,
             ordinal,
             name,

@@ -9,10 +9,12 @@ mod object;
 mod pod;
 mod revision;
 mod shape;
+mod sorted;
 
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 pub use apply::{ApplyError, Change, deletion_is_immediate};
 pub use node::{Node, NodeCondition};
@@ -20,6 +22,7 @@ pub use object::{DaemonSet, Object, ObjectSpec, TEMPLATE_GENERATION_ANNOTATION, 
 pub use pod::Pod;
 pub use revision::Revision;
 pub use shape::Shape;
+pub(crate) use shape::daemon_pod_doc;
 
 use crate::event::ConditionStatus;
 use crate::names::{
@@ -28,7 +31,7 @@ use crate::names::{
 use crate::time::Time;
 
 /// The state of a cluster.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Cluster {
     nodes: Vec<Node>,
     /// Nodes that exist, by name.
@@ -37,11 +40,14 @@ pub struct Cluster {
     free_pods: Vec<PodId>,
     live_pods: usize,
     /// Labels of pods whose labels were changed after creation.
+    #[serde(with = "sorted")]
     relabelled: FxHashMap<PodId, Vec<(Sym, Sym)>>,
     /// Pods without controller, by namespace.
     orphans: BTreeMap<Sym, Vec<PodId>>,
+    #[serde(with = "sorted")]
     objects: FxHashMap<ObjectId, Object>,
     /// The object that now bears a kind, namespace and name.
+    #[serde(with = "sorted")]
     current: FxHashMap<(Sym, Sym, Sym), ObjectId>,
     /// Workloads and other objects that exist, by kind, then `namespace/name`.
     listed: BTreeMap<Sym, Vec<ObjectId>>,
@@ -49,9 +55,11 @@ pub struct Cluster {
     /// Revisions without controller, by namespace.
     orphan_revisions: BTreeMap<Sym, Vec<RevisionId>>,
     /// Labels of the templates that there are revisions of.
+    #[serde(with = "sorted")]
     template_labels: FxHashMap<DocId, Vec<(Sym, Sym)>>,
     shapes: Vec<Option<Box<Shape>>>,
     /// The next ordinal of an owner (kind, namespace and name; it outlives incarnations) on a node.
+    #[serde(with = "sorted")]
     ordinals: FxHashMap<(Sym, Sym, Sym, Option<NodeId>), u32>,
     last: Seq,
     now: Time,
@@ -210,7 +218,7 @@ impl Cluster {
         if !pod.name.is_empty() {
             return names.text(pod.name).to_owned();
         }
-        let owner = pod.owner.map(|owner| names.text(names.object_key(owner).name)).unwrap_or("pod");
+        let owner = pod.made_by.map(|owner| names.text(names.object_key(owner).name)).unwrap_or("pod");
         let node = pod.node.map(|node| names.node_name(node)).unwrap_or_default();
         let namespace = names.text(pod.namespace);
         let identity = format!("{namespace}/{owner}/{node}/{}", pod.ordinal);

@@ -1,11 +1,13 @@
 //! A node as controllers see it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::ConditionStatus;
 use crate::names::{PodId, ResourcesId, Seq, Sym, Taint};
 use crate::time::{ApiSeconds, Time};
 
 /// A node's name and, while a node of that name exists, the node.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Node {
     /// The name.
     pub name: Sym,
@@ -38,7 +40,7 @@ pub struct Node {
 }
 
 /// A node's condition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeCondition {
     /// The type: `Ready`.
     pub condition: Sym,

@@ -1,6 +1,7 @@
 //! Workloads and the other API objects that a simulation reads, compiled from their manifests.
 
 use k8s_openapi::api::apps::v1 as apps;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::ApplyError;
@@ -14,7 +15,7 @@ use crate::time::ApiSeconds;
 pub const TEMPLATE_GENERATION_ANNOTATION: &str = "deprecated.daemonset.template.generation";
 
 /// One incarnation of an API object.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Object {
     /// Which object this is.
     pub id: ObjectId,
@@ -47,7 +48,7 @@ pub struct Object {
 }
 
 /// What a manifest asks for, by kind.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ObjectSpec {
     /// A DaemonSet.
     DaemonSet(Box<DaemonSet>),
@@ -73,7 +74,7 @@ pub enum ObjectSpec {
 }
 
 /// A DaemonSet's spec, compiled.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DaemonSet {
     /// `spec.selector`; an error is what a sync fails with.
     pub selector: Result<LabelSelector, crate::selector::SelectorError>,
@@ -101,7 +102,7 @@ pub struct DaemonSet {
 }
 
 /// `spec.updateStrategy`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UpdateStrategy {
     /// Old pods are replaced a few at a time.
     RollingUpdate {

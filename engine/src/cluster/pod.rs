@@ -1,14 +1,18 @@
 //! A pod: tens of bytes, whatever its manifest's size.
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{Phase, Why};
 use crate::names::{NodeId, ObjectId, Seq, ShapeId, Sym};
 use crate::time::ApiSeconds;
 
 /// A pod. What it is made from is its shape, shared with the other pods of its template.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Pod {
     /// Its controller.
     pub owner: Option<ObjectId>,
+    /// The controller that made it, from which its name follows.
+    pub made_by: Option<ObjectId>,
     /// The node that it is bound to or, unbound, the one that it is for.
     pub node: Option<NodeId>,
     /// How many pods of the owner (for daemon pods: on that node) there were before it.

@@ -1,10 +1,12 @@
 //! A ControllerRevision: one template that a DaemonSet has had.
 
+use serde::{Deserialize, Serialize};
+
 use crate::names::{DocId, ObjectId, Seq, Sym};
 use crate::time::ApiSeconds;
 
 /// A ControllerRevision.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Revision {
     /// Its controller.
     pub owner: Option<ObjectId>,

@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::{Container, PodSpec};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::ApplyError;
@@ -10,7 +11,7 @@ use crate::quantity::parse_scaled;
 use crate::selector::{NodeSelector, Placement, Toleration};
 
 /// A pod's shape, compiled.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Shape {
     /// What it was compiled from.
     pub doc: DocId,
@@ -181,7 +182,7 @@ fn raise(amounts: &mut Amounts, floor: &[(Sym, i64)]) {
 /// The document of the pods that the DaemonSet controller makes from a template, after `CreatePodTemplate`
 /// and `GetPodFromTemplate`: labels, annotations and finalizers, and the spec with the automatic tolerations
 /// and without required node affinity, which each pod gets for its own node.
-pub(super) fn daemon_pod_doc(template: &Value) -> Value {
+pub(crate) fn daemon_pod_doc(template: &Value) -> Value {
     let mut metadata = Map::new();
     for field in ["labels", "annotations", "finalizers"] {
         if let Some(value) = template.pointer(&format!("/metadata/{field}")) {

@@ -136,8 +136,7 @@ fn pods_that_are_met_before_their_owner_are_its_own() {
     let mut world = World::new();
     let node = world.join("n");
     let template = world.daemon_set("d", "i");
-    let owner =
-        world.names.object(crate::names::ObjectKey { incarnation: 1, ..world.names.object_key(template) });
+    let owner = world.names.object(ObjectKey { incarnation: 1, ..world.names.object_key(template) });
     let pod = world.cluster.next_pod();
     let doc = world.cluster.object(template).unwrap().daemon_set().unwrap().pod_doc;
     let shape = world.names.shape(PodShape { doc, revision_hash: Sym::EMPTY, template_generation: None });

@@ -72,7 +72,7 @@ pub fn run(line: &str) -> Result<Outcome, CaseError> {
     let previous = text("previous").map(|previous| request(previous, None, text("namespace")));
     let answer = match previous {
         None => request(manifest, None, text("namespace")),
-        Some(Ok(stored)) => request(manifest, Some(&stored.object), text("namespace")),
+        Some(Ok(stored)) => request(manifest, Some(&identified(stored.object)), text("namespace")),
         Some(Err(refusal)) => Err(refusal),
     };
     let update = text("method") == Some("PUT");
@@ -87,6 +87,13 @@ pub fn run(line: &str) -> Result<Outcome, CaseError> {
     } else {
         Err(malformed("neither response nor object"))
     }
+}
+
+/// A stored object has an identity and a version; a manifest cannot know them.
+fn identified(mut stored: Value) -> Value {
+    stored["metadata"]["uid"] = "00000000-0000-0000-0000-000000000000".into();
+    stored["metadata"]["resourceVersion"] = u64::MAX.to_string().into();
+    stored
 }
 
 /// All cases of the recordings were sent to the endpoint of DaemonSets.

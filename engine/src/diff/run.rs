@@ -3,7 +3,10 @@
 use crate::event::Event;
 use crate::time::Time;
 
+use super::changes::{ChangeGroups, group_changes};
 use super::compare::{Difference, Strictness, compare};
+use super::group::Facts;
+use super::over_time::{OverTime, OverTimeScan};
 use super::placements::Placements;
 use super::settled::{self, Settled, SettledScan};
 use super::side::{Side, SideError};
@@ -20,6 +23,17 @@ pub enum When {
     EverySettled,
     /// Each at its end, settled or not.
     End,
+}
+
+/// What is compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// When.
+    pub when: When,
+    /// Whether changed nodes are grouped by what they have in common.
+    pub group: bool,
+    /// Whether rollouts and unavailability over time are looked at.
+    pub over_time: bool,
 }
 
 /// Two logs that cannot be compared.
@@ -50,6 +64,12 @@ pub enum DiffError {
 pub struct Comparison {
     /// The moments of the comparison, in order, one at least.
     pub moments: Vec<Difference>,
+    /// For each moment, the changed nodes grouped; empty if that was not asked for.
+    pub groups: Vec<Vec<ChangeGroups>>,
+    /// What the first log cost until its end or the moment asked for; `None` if that was not asked for.
+    pub over_time_a: Option<OverTime>,
+    /// What the second log cost until its end or the moment asked for; `None` if that was not asked for.
+    pub over_time_b: Option<OverTime>,
     /// When the first log is settled; `None` if that was not asked for.
     pub settled_a: Option<Settled>,
     /// When the second log is settled; `None` if that was not asked for.
@@ -82,96 +102,131 @@ fn explain(which: &str, settled: &Settled) -> String {
     text
 }
 
-/// Compares two logs. Each is opened by its function, a second time if the moment of the comparison lies
-/// before the log's end; both sides are folded at the same time, on two threads.
+/// Compares the placements of two logs; see [`diff_with`].
 ///
 /// # Errors
-/// A log cannot be opened or folded, or there is no settled moment to compare at.
+/// As [`diff_with`].
 pub fn diff<'a, A, B>(open_a: A, open_b: B, when: When) -> Result<Comparison, DiffError>
 where
     A: Fn() -> Result<Side<'a>, SideError> + Sync,
     B: Fn() -> Result<Side<'a>, SideError> + Sync,
 {
-    let until = match when {
-        When::At(at) => at,
-        When::End => Time::MAX,
-        When::Settled | When::EverySettled => return diff_settled(open_a, open_b, when),
-    };
-    let state = |open: &dyn Fn() -> Result<Side<'a>, SideError>| {
-        let mut side = open()?;
-        side.advance_to(until)?;
-        Ok(placements(&side, until))
-    };
-    let (a, b) = both(|| state(&open_a), || state(&open_b))?;
-    Ok(Comparison { moments: vec![compare(&a, &b)], ..Comparison::default() })
+    diff_with(open_a, open_b, Options { when, ..Options::default() })
 }
 
-fn diff_settled<'a, A, B>(open_a: A, open_b: B, when: When) -> Result<Comparison, DiffError>
+/// Compares two logs. Each is opened by its function, a second time if the moment of the comparison lies
+/// before the log's end; both sides are folded at the same time, on two threads.
+///
+/// # Errors
+/// A log cannot be opened or folded, or there is no settled moment to compare at.
+pub fn diff_with<'a, A, B>(open_a: A, open_b: B, options: Options) -> Result<Comparison, DiffError>
 where
     A: Fn() -> Result<Side<'a>, SideError> + Sync,
     B: Fn() -> Result<Side<'a>, SideError> + Sync,
 {
-    let (a, b) = both(|| scan(open_a()?), || scan(open_b()?))?;
-    let mut moments = settled::moments(&a.settled, &b.settled);
-    let Some(&last) = moments.last() else {
-        return Err(DiffError::NeverSettled { a: Box::new(a.settled), b: Box::new(b.settled) });
+    let until = match options.when {
+        When::At(at) => at,
+        When::Settled | When::EverySettled | When::End => Time::MAX,
     };
+    let scan = |open: &dyn Fn() -> Result<Side<'a>, SideError>| scan(open()?, until, options);
+    let (mut a, mut b) = both(|| scan(&open_a), || scan(&open_b))?;
     let mut comparison = Comparison {
-        moments: Vec::new(),
-        settled_a: Some(a.settled.clone()),
-        settled_b: Some(b.settled.clone()),
+        over_time_a: a.over_time.take(),
+        over_time_b: b.over_time.take(),
+        ..Comparison::default()
     };
-    if when == When::Settled {
-        moments = vec![last];
-        if a.last_relevant <= last && b.last_relevant <= last {
-            // The last settled moment is nearly always the end, and that state is at hand.
-            let (a, b) = both(move || Ok(placements(&a.side, last)), move || Ok(placements(&b.side, last)))?;
-            comparison.moments.push(compare(&a, &b));
+    if let (Some(x), Some(y)) = (a.settled.take(), b.settled.take()) {
+        let mut moments = settled::moments(&x, &y);
+        let Some(&last) = moments.last() else {
+            return Err(DiffError::NeverSettled { a: Box::new(x), b: Box::new(y) });
+        };
+        (comparison.settled_a, comparison.settled_b) = (Some(x), Some(y));
+        // The last settled moment is nearly always the end, and that state is at hand.
+        let at_hand = a.last_relevant <= last && b.last_relevant <= last;
+        if options.when == When::EverySettled || !at_hand {
+            if options.when == When::Settled {
+                moments = vec![last];
+            }
+            drop((a, b));
+            let (mut a, mut b) = both(&open_a, &open_b)?;
+            for moment in moments {
+                both(|| a.advance_to(moment), || b.advance_to(moment))?;
+                comparison.add(&a, &b, Some(moment), options)?;
+            }
             return Ok(comparison);
         }
+        comparison.add(&a.side, &b.side, Some(last), options)?;
+        return Ok(comparison);
     }
-    drop((a.side, b.side));
-    let (mut a, mut b) = both(&open_a, &open_b)?;
-    for moment in moments {
-        let state = |side: &mut Side<'a>| {
-            side.advance_to(moment)?;
-            Ok(placements(side, moment))
-        };
-        let (a, b) = both(|| state(&mut a), || state(&mut b))?;
-        comparison.moments.push(compare(&a, &b));
-    }
+    let at = (until != Time::MAX).then_some(until);
+    comparison.add(&a.side, &b.side, at, options)?;
     Ok(comparison)
 }
 
-/// A side at its end, and when it was settled.
+impl Comparison {
+    /// Compares the states that the sides are in.
+    fn add(
+        &mut self,
+        a: &Side<'_>,
+        b: &Side<'_>,
+        at: Option<Time>,
+        options: Options,
+    ) -> Result<(), DiffError> {
+        let (x, y) = both(state(a, at), state(b, at))?;
+        let difference = compare(&x, &y);
+        if options.group {
+            let differs = difference.daemon_sets.iter().any(|set| !set.placements.is_empty());
+            let grouped = differs.then(|| {
+                let facts = Facts::of((a.cluster(), a.names()), (b.cluster(), b.names()));
+                group_changes(&difference, &x, &y, &facts)
+            });
+            self.groups.push(grouped.unwrap_or_default());
+        }
+        self.moments.push(difference);
+        Ok(())
+    }
+}
+
+/// A side at its end (or the moment asked for), and what was found on the way.
 struct Scanned<'a> {
     side: Side<'a>,
-    settled: Settled,
-    /// The time of the last event that can have changed a placement.
+    /// When it was settled, if that matters.
+    settled: Option<Settled>,
+    over_time: Option<OverTime>,
+    /// The time of the last event that can have changed a placement or a node.
     last_relevant: Time,
 }
 
-fn scan(mut side: Side<'_>) -> Result<Scanned<'_>, SideError> {
-    let (mut scan, mut last_relevant) = (SettledScan::new(), Time::MIN);
-    side.advance_with(Time::MAX, |cluster, _, _, event| {
-        scan.observe(cluster, event);
+fn scan(mut side: Side<'_>, until: Time, options: Options) -> Result<Scanned<'_>, SideError> {
+    let mut settled = matches!(options.when, When::Settled | When::EverySettled).then(SettledScan::new);
+    let mut over_time = options.over_time.then(OverTimeScan::new);
+    let mut last_relevant = Time::MIN;
+    side.advance_with(until, |cluster, _, seq, event| {
+        if let Some(scan) = &mut settled {
+            scan.observe(cluster, event);
+        }
+        if let Some(scan) = &mut over_time {
+            scan.observe(cluster, seq, event);
+        }
         if is_relevant(event) {
             last_relevant = event.at;
         }
     })?;
-    let settled = settled::finish(scan, &side);
-    Ok(Scanned { side, settled, last_relevant })
+    let settled = settled.map(|scan| settled::finish(scan, &side));
+    let over_time = over_time.map(|scan| scan.finish(side.names(), side.now()));
+    Ok(Scanned { side, settled, over_time, last_relevant })
 }
 
-/// Whether an event can change what [`Placements`] hold: anything but notes and statuses.
+/// Whether an event can change what [`Placements`] hold or what nodes are like: anything but notes and statuses.
 fn is_relevant(event: &Event) -> bool {
     use crate::event::Body::{PodRefused, Reported, StatusWritten, Synced};
     !matches!(event.body, StatusWritten { .. } | Synced { .. } | Reported { .. } | PodRefused { .. })
 }
 
-fn placements(side: &Side<'_>, at: Time) -> Placements {
-    let at = if at == Time::MAX { side.now() } else { at };
-    Placements { at, ..Placements::of(side.cluster(), side.names()) }
+/// What takes a side's placements, without the part of the side that threads cannot share.
+fn state(side: &Side<'_>, at: Option<Time>) -> impl FnOnce() -> Result<Placements, SideError> + Send {
+    let (cluster, names, at) = (side.cluster(), side.names(), at.unwrap_or(side.now()));
+    move || Ok(Placements { at, ..Placements::of(cluster, names) })
 }
 
 /// Does the same for both sides at once.

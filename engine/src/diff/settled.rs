@@ -1,15 +1,17 @@
 //! When a cluster is settled, so that what it shows is a decision and not a transition.
 //!
 //! Settled at a moment: every `observedGeneration` is current, no pod terminates, no workload controller,
-//! scheduler or kubelet did anything for 5 s before, nor within 5 s after. Nothing is known of the time before
-//! a log's first event, so the first 5 s count as unsettled.
+//! scheduler or kubelet did anything for 5 s before, and none was about to: what they do within 5 s after
+//! unsettles a moment, unless something from outside (a label, a manifest) came in between and they answer
+//! that. A log that begins with a state does not tell what happened before it, so its first 5 s count as
+//! unsettled; one that begins with nothing is settled from the start.
 
 use std::collections::BTreeSet;
 
 use rustc_hash::FxHashSet;
 
 use crate::cluster::Cluster;
-use crate::event::{Body, Event, Track};
+use crate::event::{Body, Event, Flags, Track};
 use crate::names::{ObjectId, PodId, sym};
 use crate::time::{Micros, Time};
 
@@ -91,7 +93,10 @@ impl SettledScan {
     /// Takes note of an event that has just been applied. Times must not go back.
     pub fn observe(&mut self, cluster: &Cluster, event: &Event) {
         match self.clock {
-            None => self.disturbed = event.at,
+            None => {
+                let begun = event.flags.has(Flags::GENESIS);
+                self.disturbed = if begun { event.at } else { event.at - QUIET };
+            }
             // The state after the last event held up to just before this one.
             Some(clock) if clock < event.at => self.hold(clock, Time(event.at.0 - 1)),
             Some(_) => {}
@@ -99,6 +104,9 @@ impl SettledScan {
         self.clock = Some(event.at);
         if disturbs(event.track) {
             self.cut(event.at);
+        } else {
+            // What comes from here on may be an answer to this.
+            self.open = self.intervals.len();
         }
         match event.body {
             Body::PodDeleted { pod, .. } => {
@@ -131,7 +139,7 @@ impl SettledScan {
                 continue;
             }
             match intervals.last_mut() {
-                Some(last) if last.end.0 + 1 == interval.start.0 => last.end = interval.end,
+                Some(last) if last.end.0 + 1 >= interval.start.0 => last.end = interval.end,
                 _ => intervals.push(interval),
             }
         }
@@ -175,8 +183,9 @@ impl SettledScan {
         if !matches!(object.key.kind, sym::DAEMON_SET | sym::REPLICA_SET | sym::DEPLOYMENT) {
             return;
         }
-        // Controllers write no status of what is being deleted.
-        let watched = object.present && object.deleting.is_none();
+        // Controllers write no status of what is being deleted, nor of what they refuse to act on.
+        let refused = object.daemon_set().is_some_and(|daemon_set| daemon_set.selects_all);
+        let watched = object.present && object.deleting.is_none() && !refused;
         let reported = self.reported.contains(&id);
         let stale = watched && reported && object.status.observed_generation < object.generation;
         set(&mut self.stale, id, stale);
@@ -233,17 +242,17 @@ pub fn common(a: &[Interval], b: &[Interval]) -> Vec<Interval> {
     both
 }
 
-/// The moments at which two sides are compared: the start of each stretch throughout which both are settled,
-/// and the last moment that is known of both, if that is settled and something happened since.
+/// The moments at which two sides are compared: start and end of each stretch throughout which both are
+/// settled (what happens in between comes from outside), and the last moment that is known of both, if that is
+/// settled and something happened since.
 pub fn moments(a: &Settled, b: &Settled) -> Vec<Time> {
     let both = common(&a.intervals, &b.intervals);
-    let mut moments: Vec<Time> = both.iter().map(|interval| interval.start).collect();
     let (end, quiet_from) = (a.end.min(b.end), a.last_event.max(b.last_event));
-    if let Some(last) = both.last()
-        && last.end == end
-        && last.start < quiet_from
-    {
-        moments.push(end.min(quiet_from));
+    let mut moments = Vec::new();
+    for interval in both {
+        // Beyond both logs' last events nothing changes any more.
+        let last = if interval.end == end { end.min(quiet_from.max(interval.start)) } else { interval.end };
+        moments.extend([interval.start, last]);
     }
     moments.dedup();
     moments

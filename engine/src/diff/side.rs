@@ -45,6 +45,8 @@ pub struct Side<'a> {
     began: Option<Time>,
     now: Time,
     known_until: Option<Time>,
+    /// Whether events were played back into the log: then a replay made it, and made it to its end.
+    is_run: bool,
 }
 
 impl<'a> Side<'a> {
@@ -65,6 +67,7 @@ impl<'a> Side<'a> {
             began: None,
             now: Time::MIN,
             known_until: None,
+            is_run: false,
         }
     }
 
@@ -78,8 +81,8 @@ impl<'a> Side<'a> {
     }
 
     /// Says until when nothing more is known to happen after the last event: for a run, where its clock
-    /// stopped; [`Time::MAX`] if nothing follows at all. By default a log is known until its last event,
-    /// because a recording may have been cut anywhere.
+    /// stopped; [`Time::MAX`] if nothing follows at all. By default nothing follows after a replay's run, and a
+    /// recording is known until its last event, because it may have been cut anywhere.
     pub fn known_until(mut self, until: Time) -> Side<'a> {
         self.known_until = Some(until);
         self
@@ -112,7 +115,8 @@ impl<'a> Side<'a> {
 
     /// Until when the side is known, once it is folded to its end.
     pub fn end(&self) -> Time {
-        self.known_until.map_or(self.now, |until| until.max(self.now))
+        let by_default = if self.is_run { Time::MAX } else { self.now };
+        self.known_until.unwrap_or(by_default).max(self.now)
     }
 
     /// When the next event happens; `None` at the end of the log.
@@ -128,19 +132,41 @@ impl<'a> Side<'a> {
         Ok(self.batch.get(self.next).map(|event| event.at.max(self.now)))
     }
 
+    /// The next event, which stays the next one; `None` at the end of the log.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn next_event(&mut self) -> Result<Option<Event>, SideError> {
+        let at = self.peek()?;
+        Ok(at.map(|at| Event { at, ..self.batch[self.next] }))
+    }
+
+    /// Gives the next event without folding it in: from here on the state does not follow the log.
+    pub(super) fn skip(&mut self) -> Result<Option<Event>, SideError> {
+        let event = self.next_event()?;
+        if let Some(event) = &event {
+            self.pass(event);
+        }
+        Ok(event)
+    }
+
     /// Folds the next event in and gives it; `None` at the end of the log.
     ///
     /// # Errors
     /// The log cannot be read, or the event does not fit.
     pub fn step(&mut self) -> Result<Option<Event>, SideError> {
-        let Some(at) = self.peek()? else { return Ok(None) };
-        let event = Event { at, ..self.batch[self.next] };
+        let Some(event) = self.next_event()? else { return Ok(None) };
         let seq = self.last.next();
         let applied = self.cluster.apply(&mut self.names, seq, &event);
         applied.map_err(|source| SideError::Apply { seq, source })?;
-        (self.next, self.last, self.now) = (self.next + 1, seq, at);
-        self.began.get_or_insert(at);
+        self.pass(&event);
         Ok(Some(event))
+    }
+
+    fn pass(&mut self, event: &Event) {
+        (self.next, self.last, self.now) = (self.next + 1, self.last.next(), event.at);
+        self.began.get_or_insert(event.at);
+        self.is_run |= event.origin != Seq::NONE;
     }
 
     /// Folds in all events up to and at a moment, handing each to an observer after it was applied.

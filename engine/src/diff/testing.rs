@@ -70,8 +70,16 @@ impl Log {
 
     /// Applies a DaemonSet and gives it a ControllerRevision if its template is new.
     pub fn daemon_set(&mut self, name: &str, image: &str, hash: &str) -> ObjectId {
+        self.daemon_set_with(name, image, hash, "")
+    }
+
+    /// The same, with more fields of its spec.
+    pub fn daemon_set_with(&mut self, name: &str, image: &str, hash: &str, spec: &str) -> ObjectId {
+        let template = format!(
+            r#"{{"metadata":{{"labels":{{"app":"{name}"}}}},"spec":{{"containers":[{{"image":"{image}","name":"c"}}]}}}}"#
+        );
         let manifest = format!(
-            r#"{{"metadata":{{"name":"{name}"}},"spec":{{"selector":{{"matchLabels":{{"app":"{name}"}}}},"template":{{"metadata":{{"labels":{{"app":"{name}"}}}},"spec":{{"containers":[{{"image":"{image}","name":"c"}}]}}}}}}}}"#
+            r#"{{"metadata":{{"name":"{name}"}},"spec":{{{spec}"selector":{{"matchLabels":{{"app":"{name}"}}}},"template":{template}}}}}"#
         );
         let object = self.object(sym::DAEMON_SET, name);
         let manifest = self.names.doc(&manifest);

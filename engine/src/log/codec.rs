@@ -96,6 +96,7 @@ pub(super) struct In<'a> {
 }
 
 impl In<'_> {
+    #[inline]
     pub fn word(&mut self) -> u32 {
         match self.words.split_first() {
             Some((word, rest)) => {
@@ -114,19 +115,23 @@ trait Wire: Sized {
 }
 
 impl Wire for u32 {
+    #[inline]
     fn put(self, out: &mut Out) {
         out.words.push(self);
     }
+    #[inline]
     fn get(input: &mut In) -> Result<Self, Wrong> {
         Ok(input.word())
     }
 }
 
 impl Wire for i64 {
+    #[inline]
     fn put(self, out: &mut Out) {
         let zigzag = ((self << 1) ^ (self >> 63)) as u64;
         out.words.extend([zigzag as u32, (zigzag >> 32) as u32]);
     }
+    #[inline]
     fn get(input: &mut In) -> Result<Self, Wrong> {
         let zigzag = u64::from(input.word()) | (u64::from(input.word()) << 32);
         Ok(((zigzag >> 1) as i64) ^ -((zigzag & 1) as i64))
@@ -134,9 +139,11 @@ impl Wire for i64 {
 }
 
 impl Wire for ApiSeconds {
+    #[inline]
     fn put(self, out: &mut Out) {
         out.at.api_seconds().0.wrapping_sub(self.0).put(out);
     }
+    #[inline]
     fn get(input: &mut In) -> Result<Self, Wrong> {
         Ok(ApiSeconds(input.at.api_seconds().0.wrapping_sub(i64::get(input)?)))
     }
@@ -146,10 +153,12 @@ impl Wire for ApiSeconds {
 macro_rules! named {
     ($($id:ident $method:ident;)*) => {$(
         impl Wire for $id {
+            #[inline]
             fn put(self, out: &mut Out) {
                 let number = out.names.$method(self);
                 out.words.push(number);
             }
+            #[inline]
             fn get(input: &mut In) -> Result<Self, Wrong> {
                 let number = input.word();
                 input.names.$method(number)
@@ -172,11 +181,13 @@ named! {
 macro_rules! plain {
     ($($id:ident $what:literal;)*) => {$(
         impl Wire for $id {
+            #[inline]
             fn put(self, out: &mut Out) {
                 out.words.push(self.number());
             }
+            #[inline]
             fn get(input: &mut In) -> Result<Self, Wrong> {
-                $id::from_number(input.word()).ok_or_else(|| concat!($what, " is missing").to_owned())
+                $id::from_number(input.word()).ok_or_else(|| concat!($what, " is missing").into())
             }
         }
     )*};
@@ -191,10 +202,12 @@ plain! {
 macro_rules! optional {
     ($($id:ident $method:ident;)*) => {$(
         impl Wire for Option<$id> {
+            #[inline]
             fn put(self, out: &mut Out) {
                 let number = self.map_or(0, |id| out.names.$method(id));
                 out.words.push(number);
             }
+            #[inline]
             fn get(input: &mut In) -> Result<Self, Wrong> {
                 match input.word() {
                     0 => Ok(None),
@@ -214,13 +227,15 @@ optional! {
 macro_rules! numbered {
     ($($kind:ident $what:literal [$($variant:ident)*];)*) => {$(
         impl Wire for $kind {
+            #[inline]
             fn put(self, out: &mut Out) {
                 out.words.push(self as u32);
             }
+            #[inline]
             fn get(input: &mut In) -> Result<Self, Wrong> {
                 let number = input.word();
                 let found = [$($kind::$variant),*].into_iter().find(|&value| value as u32 == number);
-                found.ok_or_else(|| format!(concat!($what, " {} is unknown"), number))
+                found.ok_or_else(|| format!(concat!($what, " {} is unknown"), number).into())
             }
         }
     )*};
@@ -238,20 +253,24 @@ numbered! {
 }
 
 impl Wire for Effect {
+    #[inline]
     fn put(self, out: &mut Out) {
         out.words.push(self as u32);
     }
+    #[inline]
     fn get(input: &mut In) -> Result<Self, Wrong> {
         effect(input.word())
     }
 }
 
 impl Wire for Taint {
+    #[inline]
     fn put(self, out: &mut Out) {
         self.key.put(out);
         self.value.put(out);
         self.effect.put(out);
     }
+    #[inline]
     fn get(input: &mut In) -> Result<Self, Wrong> {
         Ok(Taint { key: Wire::get(input)?, value: Wire::get(input)?, effect: Wire::get(input)? })
     }
@@ -259,6 +278,7 @@ impl Wire for Taint {
 
 /// The counters that are seldom zero come first, so that the rest is seldom written.
 impl Wire for WorkloadStatus {
+    #[inline]
     fn put(self, out: &mut Out) {
         for count in [self.desired, self.current, self.ready, self.updated, self.available] {
             count.put(out);
@@ -269,6 +289,7 @@ impl Wire for WorkloadStatus {
         u32::from(self.collision_count.is_some()).put(out);
         self.collision_count.unwrap_or(0).put(out);
     }
+    #[inline]
     fn get(input: &mut In) -> Result<Self, Wrong> {
         Ok(WorkloadStatus {
             desired: input.word(),

@@ -44,15 +44,16 @@ impl Decoder {
         names: &mut Names,
         out: &mut Vec<Event>,
     ) -> Result<(), LogError> {
-        let bad = |seq: Seq, what: Wrong| LogError::BadRecord { offset, seq, what };
+        let bad = |seq: Seq, what: Wrong| LogError::BadRecord { offset, seq, what: what.into() };
         let first = frame.first;
-        let batch = payload::access(payload).map_err(|e| bad(first, format!("its archive is wrong: {e}")))?;
+        let batch =
+            payload::access(payload).map_err(|e| bad(first, format!("its archive is wrong: {e}").into()))?;
         match batch.deltas.as_slice() {
             [] => {}
             [delta] => {
                 self.names.learn(delta, names, &mut self.hasher).map_err(|what| bad(first, what))?;
             }
-            _ => return Err(bad(first, "it has several lists of names".to_owned())),
+            _ => return Err(bad(first, "it has several lists of names".into())),
         }
         out.reserve(frame.events as usize);
         let mut seq = Seq(first.0 - 1);
@@ -85,7 +86,7 @@ impl Decoder {
             at = Time(at.0.wrapping_add(dt as i64));
             let (mine, rest) = words
                 .split_at_checked(usize::from(head.words))
-                .ok_or_else(|| "its words are cut off".to_owned())?;
+                .ok_or_else(|| Wrong::from("its words are cut off"))?;
             words = rest;
             out.push(self.event(head, at, *seq, back, mine)?);
             if let Some(hasher) = &mut self.hasher {
@@ -94,10 +95,10 @@ impl Decoder {
             }
         }
         if !words.is_empty() {
-            return Err("words follow its last event".to_owned().into());
+            return Err(Wrong::from("words follow its last event").into());
         }
         if at != frame.last_time || seq.0 + 1 != frame.first.0 + u64::from(frame.events) {
-            return Err("the frame's header says something else".to_owned().into());
+            return Err(Wrong::from("the frame's header says something else").into());
         }
         Ok(())
     }
@@ -113,17 +114,21 @@ impl Decoder {
         let (fields, by, origin) = split(words, head.flags)?;
         let cause = match back {
             0 => Seq::NONE,
-            _ if back >= seq.0 => return Err(format!("its cause is {back} events before it").into()),
+            _ if back >= seq.0 => {
+                return Err(Wrong::from(format!("its cause is {back} events before it")).into());
+            }
             _ => Seq(seq.0 - back),
         };
         let mut input = In { words: fields, names: &self.names, at };
         let body = codec::decode(head.kind, &mut input).ok_or(Unreadable::Kind(head.kind))??;
         if !input.words.is_empty() {
             let (more, kind) = (input.words.len(), body.kind());
-            return Err(format!("{kind} has {more} words that this kubetape does not know").into());
+            return Err(
+                Wrong::from(format!("{kind} has {more} words that this kubetape does not know")).into()
+            );
         }
-        let track =
-            Track::from_number(head.track).ok_or_else(|| format!("track {} is unknown", head.track))?;
+        let track = Track::from_number(head.track)
+            .ok_or_else(|| Wrong::from(format!("track {} is unknown", head.track)))?;
         Ok(Event {
             at,
             cause,
@@ -138,7 +143,7 @@ impl Decoder {
 
 /// Parts an event's words into its fields, `by` and `origin`.
 fn split(words: &[u32_le], flags: u8) -> Result<(&[u32_le], u32, Seq), Wrong> {
-    let cut_off = || "its optional words are cut off".to_owned();
+    let cut_off = || Wrong::from("its optional words are cut off");
     let (words, origin) = match flags & (ORIGIN | ORIGIN_WIDE) {
         0 => (words, Seq::NONE),
         ORIGIN => {

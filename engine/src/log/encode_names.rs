@@ -45,6 +45,19 @@ impl NameTables {
         self.counts
     }
 
+    /// For each table this process's numbers (from 0) in order of the log's.
+    pub fn by_number(&self) -> [Vec<u32>; TABLES] {
+        std::array::from_fn(|table| {
+            let mut indexes = vec![0; self.counts[table] as usize];
+            for (index, &number) in self.numbers[table].iter().enumerate().filter(|(_, number)| **number != 0)
+            {
+                // Dictionaries are numbered by 32 bits.
+                indexes[number as usize - 1] = index as u32;
+            }
+            indexes
+        })
+    }
+
     fn known(&self, table: Table, index: usize) -> Option<u32> {
         self.numbers[table as usize].get(index).copied().filter(|&number| number != 0)
     }

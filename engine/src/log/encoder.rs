@@ -52,6 +52,11 @@ impl Encoder {
         self.hasher.digest()
     }
 
+    /// For each table of the dictionary this process's numbers in order of the log's.
+    pub fn by_number(&self) -> [Vec<u32>; super::dictionary::TABLES] {
+        self.tables.by_number()
+    }
+
     /// Encodes a batch; every event gets `marks` in addition to its own. After an error nothing has changed.
     pub fn encode(&mut self, names: &Names, events: &[Event], marks: Flags) -> Result<&Payload, LogError> {
         self.check(events)?;

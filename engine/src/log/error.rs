@@ -33,8 +33,8 @@ pub enum LogError {
         /// The file.
         file: String,
     },
-    /// The file has no bytes, or ends within its first 64: its writer died before anything was committed.
-    #[error("{file} holds nothing: it is {len} bytes long, and a log begins with a header of 64")]
+    /// The file has no bytes, ends within its first 64, or those are zero: its writer died before anything was committed.
+    #[error("{file} holds nothing: its header was never written ({len} bytes)")]
     Empty {
         /// The file.
         file: String,

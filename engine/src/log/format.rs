@@ -16,30 +16,39 @@
 //! | 24 | 36 | zero |
 //! | 60 | 4 | CRC-32 (IEEE) of bytes 0..60 |
 //!
+//! A checksum that is right for the other state means that the change of state was cut off: it reads as open.
 //! Every version keeps this layout. A writer that is alive holds an exclusive lock (`flock`) on the file. State 1 without a lock: the writer died.
 //!
-//! # Frame header, 80 bytes
+//! # Frames
+//!
+//! A header of 64 bytes, the payload, zeros up to a multiple of 16, and the digest of 16 bytes.
 //!
 //! | offset | size | what |
 //! |---|---|---|
 //! | 0 | 4 | `4B 46 52 4D` (`KFRM`, [`FRAME_MAGIC`]) |
-//! | 4 | 1 | kind, [`FrameKind`]: 1 genesis, 2 events, 3 checkpoint, 4 index, 5 close |
-//! | 5 | 1 | flags: zero |
-//! | 6 | 2 | zero |
+//! | 4 | 1 | kind, [`FrameKind`]: 1 genesis, 2 events, 3 checkpoint, 4 names, 5 close |
+//! | 5 | 3 | zero |
 //! | 8 | 4 | length of the payload, without padding; at most [`PAYLOAD_MAX`] |
 //! | 12 | 4 | how many events the payload holds |
 //! | 16 | 8 | sequence number of the first of them; without events, of the next one to come |
 //! | 24 | 8 | time of the first event, signed microseconds since the Unix epoch; without events, that of the last event before, or 0 |
 //! | 32 | 8 | time of the last event; without events as above |
 //! | 40 | 16 | digest of the frame before; for the first frame the XXH3-128 of bytes 0..20 of the file |
-//! | 56 | 16 | digest of this frame: XXH3-128 of (bytes 0..56 of this header, then the XXH3-128 of payload and padding, 16 bytes) |
-//! | 72 | 4 | CRC-32 (IEEE) of bytes 0..72 |
-//! | 76 | 4 | zero |
+//! | 56 | 4 | CRC-32 (IEEE) of bytes 0..56 |
+//! | 60 | 4 | zero |
+//! | 64 | | payload and padding |
+//! | end | 16 | digest of this frame: XXH3-128 of (bytes 0..56 of this header, then the 16 bytes of the XXH3-128 of payload and padding) |
 //!
-//! The payload follows, then zeros up to a multiple of 16. A digest is stored as one 128-bit number. The digests
-//! form a chain, so the digest of a frame stands for the whole file up to it, and where two logs part is found by
-//! bisection. A frame counts only when its CRC, its digest and its place in the chain are right; a batch is one
-//! frame, so it is there as a whole or not at all.
+//! A digest is stored as one 128-bit number. The digests form a chain, so the digest of a frame stands for the whole file
+//! up to it, and where two logs part is found by bisection. A frame counts only when its checksum, its digest and its
+//! place in the chain are right; a batch is one frame, so it is there as a whole or not at all.
+//!
+//! # The end of a log that was not closed
+//!
+//! If the file ends within a frame, and nothing in that is itself a whole frame, a write was cut off: the frame is not part
+//! of the log. The same holds for a frame that is not whole, is followed by no whole one, and of which a disk sector
+//! (512 bytes of the file, or what of them lies in the frame; at least 16) is zero: so a machine leaves a file that it had
+//! made longer and not written yet. No whole frame looks so at its end, where its digest is. Everything else is damage.
 //!
 //! # Payload of genesis and events frames
 //!
@@ -91,8 +100,17 @@
 //! # Other frames
 //!
 //! A **close** frame (32 bytes of payload) says that the writer ended well here: the digest of the run (16 bytes, see
-//! `log::digest`), how many events (8), zero (8). More frames may follow, when a log was opened again to append.
-//! **Checkpoint** and **index** frames can be left out or dropped without loss. A reader skips them, checked but unread.
+//! `log::digest`), how many events (8), where the last checkpoint frame begins, or 0 (8). More frames may follow, when a
+//! log was opened again to append.
+//!
+//! A **checkpoint** frame holds the state after all events before it, so that reading can begin there: where the checkpoint
+//! before begins, or 0 (8); where the names frame begins that completes its names (8); the version of its content,
+//! [`CHECKPOINT_VERSION`] (4); zero (4); the length of the actors' state (8) and that; then in bincode 2 (standard
+//! configuration) for each table of the log's dictionary the writer's own numbers in order of the log's, and the state of
+//! the cluster. A **names** frame holds the writer's own dictionary since its names frame before: where that begins, or 0
+//! for none (8); the version (4); zero (4); entries in bincode.
+//!
+//! Both serve speed alone: a reader of another version passes over them, and a log without them is as good.
 
 /// The first eight bytes of every log.
 pub const FILE_MAGIC: [u8; 8] = *b"\x89ktape\r\n";
@@ -108,12 +126,16 @@ pub const FILE_HEADER_LEN: usize = 64;
 /// The first four bytes of every frame.
 pub const FRAME_MAGIC: [u8; 4] = *b"KFRM";
 /// The length of a frame's header.
-pub const FRAME_HEADER_LEN: usize = 80;
+pub const FRAME_HEADER_LEN: usize = 64;
+/// The length of what follows a frame's payload: its digest.
+pub const FRAME_TRAILER_LEN: usize = 16;
 /// Frames, and so payloads, begin at multiples of this.
 pub const ALIGN: u64 = 16;
 /// The longest payload of a frame: 1 GiB, well within what 32-bit relative offsets reach.
 pub const PAYLOAD_MAX: usize = 1 << 30;
-/// The payload of a close frame.
+/// The version of what checkpoint and names frames hold: raised whenever the layout of the state changes. Others are passed over.
+pub const CHECKPOINT_VERSION: u32 = 1;
+/// The length of a close frame's payload.
 pub const CLOSE_LEN: usize = 32;
 
 /// What a frame holds.
@@ -126,8 +148,8 @@ pub enum FrameKind {
     Events = 2,
     /// A state from which reading can begin.
     Checkpoint = 3,
-    /// Where checkpoints are; rebuilt when missing.
-    Index = 4,
+    /// Names that checkpoints use.
+    Names = 4,
     /// The writer ended well.
     Close = 5,
 }
@@ -135,8 +157,8 @@ pub enum FrameKind {
 impl FrameKind {
     /// The kind with a number, as a frame header stores it.
     pub fn from_number(number: u8) -> Option<FrameKind> {
-        use FrameKind::{Checkpoint, Close, Events, Genesis, Index};
-        [Genesis, Events, Checkpoint, Index, Close].into_iter().find(|&kind| kind as u8 == number)
+        use FrameKind::{Checkpoint, Close, Events, Genesis, Names};
+        [Genesis, Events, Checkpoint, Names, Close].into_iter().find(|&kind| kind as u8 == number)
     }
 
     /// Whether the payload is a batch of events.

@@ -2,7 +2,7 @@
 
 use super::digest::Digest;
 use super::error::{Damage, LogError, Torn};
-use super::format::{ALIGN, FILE_HEADER_LEN, FRAME_HEADER_LEN, FRAME_MAGIC, FrameKind, padded};
+use super::format::{FILE_HEADER_LEN, FRAME_HEADER_LEN, FRAME_MAGIC, FrameKind};
 use super::frame::FrameHeader;
 use super::header::{FIXED_LEN, FileHeader, State};
 use super::storage::Storage;
@@ -12,8 +12,8 @@ use crate::time::Time;
 
 /// What stands at an offset.
 pub(super) enum Found {
-    /// A whole frame, in its place in the chain.
-    Frame(FrameHeader),
+    /// A whole frame, and its digest.
+    Frame(FrameHeader, Digest),
     /// Nothing: the file ends there.
     End,
     /// The file ends within a frame.
@@ -30,8 +30,17 @@ pub(super) enum Next {
     End,
 }
 
+/// What a walk over a damaged log meets.
+pub(super) enum Walked {
+    /// A whole frame and its offset.
+    Frame(u64, FrameHeader),
+    /// A damaged place; the walk goes on where it says.
+    Damage(Box<Damage>),
+}
+
 /// A log's frames in order.
 pub(super) struct Frames {
+    file: String,
     window: Window,
     header: FileHeader,
     /// Where the next frame begins.
@@ -41,20 +50,25 @@ pub(super) struct Frames {
     last: Seq,
     last_time: Option<Time>,
     last_kind: Option<FrameKind>,
+    /// Where the last checkpoint that was passed begins, or 0.
+    checkpoint: u64,
     torn: Option<Torn>,
 }
+
+/// A frame, its digest and its payload.
+type Whole<'a> = (FrameHeader, Digest, &'a [u8]);
 
 impl Frames {
     /// Reads the file header.
     pub fn open(storage: Box<dyn Storage>) -> Result<Frames, LogError> {
         let mut window = Window::new(storage);
-        let name = window.storage.name().to_owned();
-        let io = |source| LogError::Io { what: "read", file: name.clone(), source };
-        let len = window.storage.len().map_err(io)?;
-        let bytes = window.get(0, FILE_HEADER_LEN).map_err(io)?;
-        let header = FileHeader::read(bytes, &name, len)?;
+        let file = window.storage.name().to_owned();
+        let len = window.storage.len().map_err(unread(&file))?;
+        let bytes = window.get(0, FILE_HEADER_LEN).map_err(unread(&file))?;
+        let header = FileHeader::read(bytes, &file, len)?;
         let chain = Digest::of(&bytes[..FIXED_LEN]);
         Ok(Frames {
+            file,
             window,
             header,
             offset: FILE_HEADER_LEN as u64,
@@ -62,15 +76,17 @@ impl Frames {
             last: Seq::NONE,
             last_time: None,
             last_kind: None,
+            checkpoint: 0,
             torn: None,
         })
     }
 
-    /// Reads the file header of a log that may be damaged there: if it is, a header is assumed.
+    /// The frames of a file whose header is damaged; they are found wherever they are.
     pub fn open_damaged(storage: Box<dyn Storage>) -> Frames {
         let header = FileHeader::new(State::Open);
         let chain = Digest::of(&header.to_bytes()[..FIXED_LEN]);
         Frames {
+            file: storage.name().to_owned(),
             window: Window::new(storage),
             header,
             offset: FILE_HEADER_LEN as u64,
@@ -78,12 +94,13 @@ impl Frames {
             last: Seq::NONE,
             last_time: None,
             last_kind: None,
+            checkpoint: 0,
             torn: None,
         }
     }
 
-    pub fn name(&self) -> String {
-        self.window.storage.name().to_owned()
+    pub fn name(&self) -> &str {
+        &self.file
     }
 
     pub fn header(&self) -> FileHeader {
@@ -110,6 +127,11 @@ impl Frames {
         self.last_kind
     }
 
+    /// Where the last checkpoint that was passed begins, or 0.
+    pub fn checkpoint(&self) -> u64 {
+        self.checkpoint
+    }
+
     /// What stands after the log's end and is not part of it.
     pub fn torn(&self) -> Option<&Torn> {
         self.torn.as_ref()
@@ -120,26 +142,27 @@ impl Frames {
     }
 
     pub fn len(&self) -> Result<u64, LogError> {
-        self.window.storage.len().map_err(|source| self.io(source))
-    }
-
-    fn io(&self, source: std::io::Error) -> LogError {
-        LogError::Io { what: "read", file: self.name(), source }
+        self.window.storage.len().map_err(unread(&self.file))
     }
 
     /// Gives the next frame. At the end it can be asked again later: the log may have grown.
     pub fn next(&mut self) -> Result<Next, LogError> {
         self.torn = None;
         match self.find(self.offset)? {
-            Found::Frame(frame) => {
+            Found::Frame(frame, digest) => {
                 match self.misplaced(&frame) {
                     Some(what) => return Err(self.damage(what)?),
-                    None => self.pass(&frame),
+                    None => self.pass(&frame, digest),
                 }
                 Ok(Next::Frame(frame))
             }
             Found::End => self.ended(),
-            Found::Short => self.ended(),
+            Found::Short => match self.resync(self.offset + 1)? {
+                None => self.ended(),
+                Some(_) => {
+                    Err(self.damage("a frame is longer than what follows, and whole frames are in it")?)
+                }
+            },
             Found::Bad(what) => {
                 // Where the machine stopped, the file may be longer than what was written into it: the rest is zeros.
                 if self.header.state == State::Open && self.zeros_to_end()? {
@@ -150,19 +173,19 @@ impl Frames {
         }
     }
 
-    /// The padded payload of the frame that [`Frames::next`] gave last.
+    /// The payload of the frame that [`Frames::next`] gave last.
     pub fn payload(&mut self, frame: &FrameHeader) -> Result<&[u8], LogError> {
-        let at = self.offset - padded(u64::from(frame.len));
-        let name = self.name();
-        let io = |source| LogError::Io { what: "read", file: name, source };
-        let payload = self.window.get(at, frame.len as usize).map_err(io)?;
-        Ok(payload)
+        let at = self.offset - frame.frame_len() + FRAME_HEADER_LEN as u64;
+        self.window.get(at, frame.len as usize).map_err(unread(&self.file))
     }
 
     /// Goes on after a frame, wherever it was found.
-    pub fn pass(&mut self, frame: &FrameHeader) {
+    fn pass(&mut self, frame: &FrameHeader, digest: Digest) {
+        if frame.kind == FrameKind::Checkpoint {
+            self.checkpoint = self.offset;
+        }
         self.offset += frame.frame_len();
-        self.chain = frame.digest;
+        self.chain = digest;
         self.last_kind = Some(frame.kind);
         if frame.kind.has_events() {
             self.last = Seq(frame.next().0 - 1);
@@ -170,8 +193,35 @@ impl Frames {
         }
     }
 
+    /// Goes behind a frame that was found to be whole, and holds no events: what follows is checked against it.
+    pub fn resume_after(&mut self, offset: u64, frame: &FrameHeader, digest: Digest) {
+        self.offset = offset;
+        self.last = Seq(frame.first.0 - 1);
+        self.last_time = (frame.first.0 > 1).then_some(frame.last_time);
+        self.pass(frame, digest);
+    }
+
+    /// The payload of a whole frame at an offset, if one of that kind is there.
+    pub fn payload_at(&mut self, offset: u64, kind: FrameKind) -> Result<Option<Whole<'_>>, LogError> {
+        match self.find(offset)? {
+            Found::Frame(frame, digest) if frame.kind == kind => {
+                let at = offset + FRAME_HEADER_LEN as u64;
+                let payload = self.window.get(at, frame.len as usize).map_err(unread(&self.file))?;
+                Ok(Some((frame, digest, payload)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The header of a frame and the beginning of its payload, on no more evidence than the header's checksum.
+    pub fn glance(&mut self, offset: u64, len: usize) -> Result<Option<(FrameHeader, &[u8])>, LogError> {
+        let bytes = self.window.peek(offset, FRAME_HEADER_LEN + len).map_err(unread(&self.file))?;
+        let Some((header, rest)) = bytes.split_first_chunk() else { return Ok(None) };
+        Ok(FrameHeader::read(header).ok().map(|frame| (frame, rest)))
+    }
+
     /// Goes to a frame beyond damage; what follows is checked against it.
-    pub fn jump(&mut self, offset: u64, frame: &FrameHeader) {
+    fn jump(&mut self, offset: u64, frame: &FrameHeader) {
         self.offset = offset;
         self.chain = frame.previous;
         self.last = Seq(frame.first.0 - 1);
@@ -180,9 +230,7 @@ impl Frames {
 
     /// What stands at an offset, its place in the chain aside.
     pub fn find(&mut self, offset: u64) -> Result<Found, LogError> {
-        let name = self.name();
-        let io = |source| LogError::Io { what: "read", file: name.clone(), source };
-        let bytes = self.window.get(offset, FRAME_HEADER_LEN).map_err(io)?;
+        let bytes = self.window.get(offset, FRAME_HEADER_LEN).map_err(unread(&self.file))?;
         if bytes.is_empty() {
             return Ok(Found::End);
         }
@@ -192,14 +240,14 @@ impl Frames {
             Ok(frame) => frame,
             Err(what) => return Ok(Found::Bad(what)),
         };
-        let whole = self.window.get(offset, frame.frame_len() as usize).map_err(io)?;
+        let whole = self.window.get(offset, frame.frame_len() as usize).map_err(unread(&self.file))?;
         if (whole.len() as u64) < frame.frame_len() {
             return Ok(Found::Short);
         }
-        if !frame.matches(&header, &whole[FRAME_HEADER_LEN..]) {
-            return Ok(Found::Bad("the digest of a frame does not match"));
-        }
-        Ok(Found::Frame(frame))
+        Ok(match frame.check(whole) {
+            Some(digest) => Found::Frame(frame, digest),
+            None => Found::Bad("the digest of a frame does not match"),
+        })
     }
 
     /// Why a whole frame is not the one that belongs here.
@@ -217,20 +265,43 @@ impl Frames {
         }
     }
 
-    /// The first whole frame at or after an offset.
+    /// As [`Frames::next`], but goes on behind damage. None at the end.
+    pub fn next_or_damage(&mut self) -> Result<Option<Walked>, LogError> {
+        let offset = self.offset;
+        match self.next() {
+            Ok(Next::Frame(frame)) => Ok(Some(Walked::Frame(offset, frame))),
+            Ok(Next::End) => Ok(None),
+            Err(LogError::Damaged(damage)) => {
+                match damage.resumes.map(|offset| self.find(offset)).transpose()? {
+                    Some(Found::Frame(frame, _)) => self.jump(damage.resumes.unwrap_or(offset), &frame),
+                    _ => self.offset = self.len()?,
+                }
+                Ok(Some(Walked::Damage(damage)))
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// The first whole frame at or after an offset, wherever damage has moved it.
     pub fn resync(&mut self, from: u64) -> Result<Option<(u64, FrameHeader)>, LogError> {
-        let mut at = padded(from);
+        const CHUNK: usize = 64 << 10;
         let len = self.len()?;
+        let mut at = from;
         while at + FRAME_HEADER_LEN as u64 <= len {
-            let name = self.name();
-            let bytes = self.window.get(at, FRAME_MAGIC.len());
-            let bytes = bytes.map_err(|source| LogError::Io { what: "read", file: name, source })?;
-            if bytes == FRAME_MAGIC
-                && let Found::Frame(frame) = self.find(at)?
-            {
+            let chunk = self.window.peek(at, CHUNK).map_err(unread(&self.file))?;
+            if chunk.len() < FRAME_HEADER_LEN {
+                break;
+            }
+            let found = chunk.windows(FRAME_MAGIC.len()).position(|bytes| bytes == FRAME_MAGIC);
+            let Some(position) = found else {
+                at += (chunk.len() - (FRAME_MAGIC.len() - 1)) as u64;
+                continue;
+            };
+            at += position as u64;
+            if let Found::Frame(frame, _) = self.find(at)? {
                 return Ok(Some((at, frame)));
             }
-            at += ALIGN;
+            at += 1;
         }
         Ok(None)
     }
@@ -238,12 +309,12 @@ impl Frames {
     /// The error for damage at the present offset.
     pub fn damage(&mut self, what: &'static str) -> Result<LogError, LogError> {
         let resumed = match self.find(self.offset)? {
-            Found::Frame(frame) => Some((self.offset, frame)),
-            _ => self.resync(self.offset + ALIGN)?,
+            Found::Frame(frame, _) => Some((self.offset, frame)),
+            _ => self.resync(self.offset + 1)?,
         };
         let timed = resumed.filter(|(_, frame)| frame.kind.has_events());
         Ok(LogError::Damaged(Box::new(Damage {
-            file: self.name(),
+            file: self.file.clone(),
             offset: self.offset,
             resumes: resumed.map(|(offset, _)| offset),
             after: self.last,
@@ -271,18 +342,20 @@ impl Frames {
     /// that a whole frame would not have, and no whole frame after it.
     fn zeros_to_end(&mut self) -> Result<bool, LogError> {
         const SECTOR: u64 = 512;
-        const SURELY_NOT_DATA: usize = 64;
+        const SHORTEST: usize = 16;
         let len = self.len()?;
         let mut at = self.offset;
         let mut zeros = false;
         while at < len && !zeros {
             let end = (at - at % SECTOR + SECTOR).min(len);
-            let name = self.name();
-            let sector = self.window.get(at, (end - at) as usize);
-            let sector = sector.map_err(|source| LogError::Io { what: "read", file: name, source })?;
-            zeros = sector.len() >= SURELY_NOT_DATA && sector.iter().all(|&byte| byte == 0);
+            let sector = self.window.get(at, (end - at) as usize).map_err(unread(&self.file))?;
+            zeros = sector.len() >= SHORTEST && sector.iter().all(|&byte| byte == 0);
             at = end;
         }
-        Ok(zeros && self.resync(self.offset + ALIGN)?.is_none())
+        Ok(zeros && self.resync(self.offset + 1)?.is_none())
     }
+}
+
+fn unread(file: &str) -> impl FnOnce(std::io::Error) -> LogError + use<'_> {
+    move |source| LogError::Io { what: "read", file: file.to_owned(), source }
 }

@@ -44,6 +44,10 @@ impl FileHeader {
     /// Reads the beginning of a file. Says first what a person would want to know first: that it is something else,
     /// that it is newer, that it is damaged.
     pub fn read(bytes: &[u8], file: &str, len: u64) -> Result<FileHeader, LogError> {
+        // A file can be made longer before anything is written into it, and then the machine stops.
+        if bytes.iter().all(|&byte| byte == 0) {
+            return Err(LogError::Empty { file: file.to_owned(), len });
+        }
         let shown = bytes.len().min(8);
         if bytes[..shown] != FILE_MAGIC[..shown] {
             // Damage to the magic of a log is told from another file by the checksum, which covers the magic.
@@ -59,6 +63,9 @@ impl FileHeader {
         let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
         let whole = crc32fast::hash(&bytes[..60]) == word(60);
         let version = word(8);
+        if !whole && is_change_of_state(bytes) {
+            return Ok(FileHeader { schema: word(16), state: State::Open });
+        }
         if !whole {
             return Err(damaged(file, "its checksum does not match"));
         }
@@ -83,6 +90,15 @@ fn is_log_but_for_magic(bytes: &[u8]) -> bool {
     mended.copy_from_slice(bytes);
     mended[..8].copy_from_slice(&FILE_MAGIC);
     crc32fast::hash(&mended[..60]).to_le_bytes() == mended[60..]
+}
+
+/// Whether a change of the state was cut off before the checksum: that is then the other state's. The states differ in two
+/// bits, so that one flipped bit does not look so.
+fn is_change_of_state(bytes: &[u8]) -> bool {
+    let mut before = [0; FILE_HEADER_LEN];
+    before.copy_from_slice(bytes);
+    before[20] ^= State::Open as u8 ^ State::Closed as u8;
+    matches!(bytes[20..24], [1 | 2, 0, 0, 0]) && crc32fast::hash(&before[..60]).to_le_bytes() == bytes[60..]
 }
 
 fn damaged(file: &str, what: &str) -> LogError {

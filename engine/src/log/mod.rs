@@ -31,6 +31,8 @@
 pub mod format;
 
 mod ahead;
+mod behind;
+mod checkpoint;
 mod codec;
 mod decode_names;
 mod decoder;
@@ -39,18 +41,31 @@ mod digest;
 mod encode_names;
 mod encoder;
 mod error;
+mod faulty;
 mod file;
 mod frame;
 mod frames;
 mod header;
 mod payload;
 mod reader;
+mod repair;
+mod seek;
 mod storage;
+mod verify;
 mod window;
 mod writer;
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod damage_tests;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod fault_tests;
+#[cfg(test)]
 mod samples;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod seek_tests;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
@@ -59,8 +74,12 @@ pub use ahead::ReadAhead;
 pub use digest::Digest;
 pub use encoder::Identity;
 pub use error::{Damage, LogError, Torn};
+pub use faulty::{Fault, FaultyStorage};
 pub use file::{Draft, FileStorage};
 pub use header::State;
 pub use reader::{Batch, Reader};
+pub use repair::{Repaired, repair};
+pub use seek::{Checkpoint, Moment, Position, SeekError, checkpoint, seek, seek_in};
 pub use storage::{MemoryStorage, Storage};
+pub use verify::{Report, verify};
 pub use writer::{Options, Recovered, SyncPolicy, Writer};

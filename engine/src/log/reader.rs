@@ -73,6 +73,11 @@ impl Reader {
         ReadAhead::new(self.frames, self.decoder)
     }
 
+    /// A reader that goes on where frames and decoder are.
+    pub(super) fn resume(frames: Frames, decoder: Decoder) -> Reader {
+        Reader { frames, decoder, failed: false }
+    }
+
     /// Computes the run's digest while reading, which takes about a third more time. To be asked for before the
     /// first batch is read.
     #[must_use]
@@ -114,7 +119,7 @@ impl Reader {
                 genesis: frame.kind == FrameKind::Genesis,
                 last_time: frame.last_time,
                 offset,
-                chain: frame.digest,
+                chain: self.frames.chain(),
             }));
         }
     }

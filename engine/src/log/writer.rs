@@ -5,17 +5,20 @@ use std::time::{Duration, Instant};
 
 use rkyv::util::AlignedVec;
 
+use super::behind::WriteBehind;
+use super::checkpoint::{self, Links};
 use super::digest::Digest;
 use super::encoder::Encoder;
 use super::error::{LogError, Torn};
 use super::file::FileStorage;
 use super::format::{ALIGN, CLOSE_LEN, FILE_HEADER_LEN, FRAME_HEADER_LEN, FrameKind, PAYLOAD_MAX};
-use super::frame::FrameHeader;
+use super::frame::{self, FrameHeader};
 use super::header::{FIXED_LEN, FileHeader, State};
 use super::reader::Reader;
 use super::storage::{Storage, write_all};
+use crate::cluster::Cluster;
 use crate::event::{Event, Flags};
-use crate::names::{Names, Seq};
+use crate::names::{Counts, Names, Seq};
 use crate::time::Time;
 
 /// When what was appended is made durable against the machine's end. Against the process's end it is as soon as
@@ -36,6 +39,17 @@ pub enum SyncPolicy {
 pub struct Options {
     /// When what was appended is made durable.
     pub sync: SyncPolicy,
+    /// Whether a thread of its own hands the bytes to the operating system. What was appended then outlives the
+    /// process only once it was synced.
+    pub behind: bool,
+}
+
+impl Options {
+    /// For an output that is of use only when it is whole.
+    #[must_use]
+    pub const fn output() -> Options {
+        Options { sync: SyncPolicy::OnClose, behind: true }
+    }
 }
 
 /// What was found when a log was opened to append.
@@ -68,7 +82,26 @@ pub struct Writer {
     synced_at: Instant,
     unsynced: bool,
     poisoned: bool,
+    checkpoints: Checkpoints,
 }
+
+/// What a writer knows of the checkpoints that are there.
+#[derive(Default)]
+struct Checkpoints {
+    /// Where the last checkpoint and the names of this writer's last one are.
+    links: Links,
+    /// What the dictionary had then.
+    counts: Counts,
+    /// Where the last checkpoint ends, or where this writer began.
+    end: u64,
+    /// How long it is with its names.
+    len: u64,
+}
+
+/// A checkpoint is due after this many bytes at least: a smaller log is read faster than a checkpoint is.
+const CHECKPOINT_AFTER: u64 = 2 << 20;
+/// And after this many times the last one's length, which bounds their share of the file to a fifth.
+const CHECKPOINT_SHARE: u64 = 4;
 
 impl Writer {
     /// Creates a log.
@@ -76,7 +109,8 @@ impl Writer {
     /// # Errors
     /// [`LogError::Exists`] if there is a file, [`LogError::Io`].
     pub fn create(path: &Path, options: &Options) -> Result<Writer, LogError> {
-        Writer::create_in(Box::new(FileStorage::create(path)?), options)
+        let file: Box<dyn Storage> = Box::new(FileStorage::create(path)?);
+        Writer::create_in(if options.behind { Box::new(WriteBehind::new(file)) } else { file }, options)
     }
 
     /// Creates a log in a storage that is empty.
@@ -125,15 +159,22 @@ impl Writer {
         let (last, last_time) = (frames.last(), frames.last_time());
         let recovered = Recovered { torn: frames.torn().cloned(), last, last_time, was_closed };
         let (end, chain, state) = (frames.offset(), frames.chain(), frames.header().state);
+        let previous = frames.checkpoint();
         let closed = frames.last_kind() == Some(FrameKind::Close);
         let mut writer = Writer::over(frames.into_storage(), options, encoder);
         (writer.end, writer.chain, writer.begun) = (end, chain, begun);
-        writer.state = if closed { state } else { State::Open };
+        writer.state = state;
+        // The numbers of this process's names are not those of the writer before: they are saved anew.
+        writer.checkpoints.links.previous = previous;
+        writer.checkpoints.end = end;
         if recovered.torn.as_ref().is_some_and(|torn| torn.bytes > 0) {
             let cut = writer.storage.truncate(end);
             cut.map_err(|source| writer.poison("cut", source))?;
             writer.unsynced = true;
             writer.sync()?;
+        }
+        if !closed {
+            writer.reopen()?;
         }
         Ok((writer, names, recovered))
     }
@@ -151,6 +192,7 @@ impl Writer {
             synced_at: Instant::now(),
             unsynced: false,
             poisoned: false,
+            checkpoints: Checkpoints::default(),
         }
     }
 
@@ -195,6 +237,48 @@ impl Writer {
         Ok(self.last())
     }
 
+    /// Whether enough was appended since the last checkpoint that another one pays.
+    pub fn checkpoint_due(&self) -> bool {
+        let Checkpoints { end, len, .. } = self.checkpoints;
+        self.end - end >= CHECKPOINT_AFTER.max(CHECKPOINT_SHARE * len)
+    }
+
+    /// Saves the state after all events so far, from which reading can begin: `names` as passed to [`Writer::append`],
+    /// the state that the events fold into, and the actors' own state as their owner saves it (empty if there are
+    /// none).
+    ///
+    /// # Errors
+    /// As [`Writer::append`].
+    pub fn checkpoint(&mut self, names: &Names, cluster: &Cluster, actors: &[u8]) -> Result<(), LogError> {
+        self.alive()?;
+        let unsaved = |what| LogError::BadEvent { position: 0, what };
+        let begin = self.end;
+        let links = self.checkpoints.links;
+        let entries = names.entries_since(self.checkpoints.counts);
+        let saved_names = checkpoint::names_payload(links.names, &entries).map_err(unsaved)?;
+        let links = Links { previous: links.previous, names: begin };
+        let by_number = self.encoder.by_number();
+        let saved_state = checkpoint::state_payload(links, actors, &by_number, cluster).map_err(unsaved)?;
+        self.write_without_events(FrameKind::Names, &saved_names)?;
+        let previous = self.end;
+        self.write_without_events(FrameKind::Checkpoint, &saved_state)?;
+        self.checkpoints = Checkpoints {
+            links: Links { previous, names: begin },
+            counts: names.counts(),
+            end: self.end,
+            len: self.end - begin,
+        };
+        Ok(())
+    }
+
+    fn write_without_events(&mut self, kind: FrameKind, payload: &[u8]) -> Result<(), LogError> {
+        self.buffer.clear();
+        self.buffer.resize(FRAME_HEADER_LEN, 0);
+        self.buffer.extend_from_slice(payload);
+        let time = self.last_time().unwrap_or_default();
+        self.write_frame(kind, 0, self.last().next(), time, time)
+    }
+
     /// Completes the frame whose payload is in the buffer, and writes it.
     fn write_frame(
         &mut self,
@@ -211,24 +295,18 @@ impl Writer {
         }
         self.buffer.resize(self.buffer.len().next_multiple_of(ALIGN as usize), 0);
         self.reopen()?;
-        let mut frame = FrameHeader {
-            kind,
-            len: len as u32,
-            events,
-            first,
-            first_time,
-            last_time,
-            previous: self.chain,
-            digest: Digest::default(),
-        };
-        let header = frame.seal(&self.buffer[FRAME_HEADER_LEN..]);
+        let frame =
+            FrameHeader { kind, len: len as u32, events, first, first_time, last_time, previous: self.chain };
+        let header = frame.to_bytes();
+        let digest = frame::digest(&header, &self.buffer[FRAME_HEADER_LEN..]);
         self.buffer[..FRAME_HEADER_LEN].copy_from_slice(&header);
+        self.buffer.extend_from_slice(&digest.0.to_le_bytes());
         let buffer = std::mem::take(&mut self.buffer);
         let written = self.write(self.end, &buffer);
         self.buffer = buffer;
         written?;
         self.end += frame.frame_len();
-        self.chain = frame.digest;
+        self.chain = digest;
         Ok(())
     }
 
@@ -297,11 +375,8 @@ impl Writer {
         let mut payload = [0; CLOSE_LEN];
         payload[..16].copy_from_slice(&digest.0.to_le_bytes());
         payload[16..24].copy_from_slice(&self.last().0.to_le_bytes());
-        self.buffer.clear();
-        self.buffer.resize(FRAME_HEADER_LEN, 0);
-        self.buffer.extend_from_slice(&payload);
-        let time = self.last_time().unwrap_or_default();
-        self.write_frame(FrameKind::Close, 0, self.last().next(), time, time)?;
+        payload[24..].copy_from_slice(&self.checkpoints.links.previous.to_le_bytes());
+        self.write_without_events(FrameKind::Close, &payload)?;
         self.sync()?;
         // Only now: a header that says "closed" must not reach the disk before the end that it speaks of.
         self.write(0, &FileHeader::new(State::Closed).to_bytes())?;

@@ -3,7 +3,6 @@
 use super::document::{BODY_MAX, Content, Document};
 use super::error::{Problem, Refusal};
 use super::registry::{self, Kind};
-use super::schema::Struct;
 use super::strict::{self, Unknown};
 use super::tree::{Node, Tree};
 use super::yaml::Duplicate;
@@ -27,11 +26,28 @@ pub struct Admitted {
 /// The API server's refusal, with the places in the file and hints. A kind that this door does not know is
 /// refused as one that is not registered: ask [`Document::is_known`] first.
 pub fn admit(document: &Document, previous: Option<&Value>, namespace: &str) -> Result<Admitted, Refusal> {
+    match &document.content {
+        Content::TooLarge => return Err(too_large()),
+        Content::Malformed(malformed) => {
+            // Such text never reaches the server: these are the client's words.
+            let message = format!("error converting YAML to JSON: {}", malformed.text);
+            return Err(Refusal::bad_request(message, "", &malformed.text, Some(malformed.place)));
+        }
+        Content::Parsed { .. } => {}
+    }
+    for (key, written) in [("kind", &document.kind), ("apiVersion", &document.api_version)] {
+        if written.is_empty() {
+            let text = format!("{key} not set");
+            let mut refusal = Refusal::bad_request(text.clone(), key, &text, Some(document.place));
+            let example = if key == "kind" { "kind: DaemonSet" } else { "apiVersion: apps/v1" };
+            refusal.problems[0].hint = Some(format!("say what it is, for example `{example}`"));
+            return Err(refusal);
+        }
+    }
     match registry::KINDS.iter().find(|k| k.name == document.kind) {
         Some(kind) => admit_as(kind, document, previous, namespace),
         None => {
-            let gvk = Gvk::of(&document.api_version, &document.kind);
-            let text = not_registered(&gvk);
+            let text = not_registered(&Gvk::of(&document.api_version, &document.kind));
             Err(Refusal::bad_request(text.clone(), "kind", &text, Some(document.place)))
         }
     }
@@ -84,9 +100,7 @@ pub(crate) fn admit_as(
     }
     let warnings = warnings::warnings(kind, &object, previous);
     strategy::finish(kind, &mut object);
-    if let Some(schema) = kind.schema() {
-        normal::normalise(&mut object, schema);
-    }
+    normal::normalise(&mut object, kind.schema());
     Ok(Admitted { object, warnings })
 }
 
@@ -109,59 +123,17 @@ fn decode(kind: &'static Kind, document: &Document) -> Result<Value, Refusal> {
             "the object provided is unrecognized (must be of type {}): {text} ({})",
             kind.name, document.summary
         );
-        Err(Refusal::bad_request(message, "", text, Some(place)))
+        Refusal::bad_request(message, "", text, Some(place))
     };
     let (root, duplicates) = match &document.content {
         Content::TooLarge => return Err(too_large()),
-        Content::Malformed(malformed) => return unrecognised(&malformed.text, malformed.place),
+        Content::Malformed(malformed) => return Err(unrecognised(&malformed.text, malformed.place)),
         Content::Parsed { root, duplicates } => (root, duplicates),
     };
-    let gvk = match interpret(root, kind) {
-        Ok(gvk) => gvk,
-        Err((text, place)) => return unrecognised(&text, place),
-    };
-    let cannot = |text: &str, field: &str, place| {
-        let message = format!(
-            "{} in version {} cannot be handled as a {}: {text}",
-            gvk.kind,
-            go::quote(&gvk.version),
-            kind.name
-        );
-        Refusal::bad_request(message, field, text, place)
-    };
-    if !registry::registered(&gvk.api_version, &gvk.kind) {
-        let place = root.get("kind").or_else(|| root.get("apiVersion")).map(|n| n.place);
-        return Err(cannot(&not_registered(&gvk), "kind", place));
-    }
-    let own = gvk.kind == kind.name && kind.decodes(&gvk.api_version);
-    let actual = registry::find(&gvk.api_version, &gvk.kind).unwrap_or(kind);
-    let Some(schema) = actual.schema() else { return Err(too_large()) };
-    let extra: &[&str] =
-        if gvk.api_version == "extensions/v1beta1" { &["templateGeneration", "rollbackTo"] } else { &[] };
-    let decoded = strict::decode(root, schema, extra);
-    if let Some(error) = decoded.error.filter(|_| own || actual.name == gvk.kind) {
-        return Err(cannot(&error.text, &error.field, Some(error.place)));
-    }
-    if !own {
-        let text = format!(
-            "converting ({}.{}) to ({}.{}): unknown conversion",
-            gvk.version,
-            gvk.kind,
-            if kind.group.is_empty() { "core" } else { kind.group },
-            kind.name
-        );
-        return Err(cannot(&text, "kind", root.get("kind").map(|n| n.place)));
-    }
-    let mut object = decoded.object;
-    if let Some(map) = object.as_object_mut() {
-        default::apply(kind, map);
-    }
-    if let Err(text) = strategy::convert(kind, &mut object) {
-        let field = "metadata.annotations[deprecated.daemonset.template.generation]";
-        return Err(cannot(&text, field, Some(root.locate(field))));
-    }
-    if !duplicates.is_empty() || !decoded.unknown.is_empty() {
-        return Err(strict_errors(&gvk, kind, root, duplicates, &decoded.unknown));
+    let gvk = interpret(root, kind).map_err(|(text, place)| unrecognised(&text, place))?;
+    let (object, unknown) = typed(kind, &gvk, root)?;
+    if !duplicates.is_empty() || !unknown.is_empty() {
+        return Err(strict_errors(&gvk, kind, root, duplicates, &unknown));
     }
     if gvk.api_version != kind.api_version() {
         let text = format!(
@@ -175,6 +147,55 @@ fn decode(kind: &'static Kind, document: &Document) -> Result<Value, Refusal> {
         return Err(refusal);
     }
     Ok(object)
+}
+
+/// A tree to an object of the endpoint's kind and the fields that it does not have. Whatever else is wrong
+/// here is fatal: only then do unknown fields and duplicate keys count.
+fn typed(kind: &'static Kind, gvk: &Gvk, root: &Node) -> Result<(Value, Vec<Unknown>), Refusal> {
+    let cannot = |text: &str, field: &str, place| {
+        let message = format!(
+            "{} in version {} cannot be handled as a {}: {text}",
+            gvk.kind,
+            go::quote(&gvk.version),
+            kind.name
+        );
+        Refusal::bad_request(message, field, text, place)
+    };
+    if !registry::registered(&gvk.api_version, &gvk.kind) {
+        let place = root.get("kind").or_else(|| root.get("apiVersion")).map(|n| n.place);
+        return Err(cannot(&not_registered(gvk), "kind", place));
+    }
+    // An older API had fields that were dropped since.
+    let old_fields: &[&str] = match gvk.api_version.as_str() {
+        "extensions/v1beta1" => &["templateGeneration", "rollbackTo"],
+        _ => &[],
+    };
+    let known = registry::find(&gvk.api_version, &gvk.kind);
+    let decoded = known.map(|actual| strict::decode(root, actual.schema(), old_fields));
+    if let Some(error) = decoded.as_ref().and_then(|d| d.error.as_ref()) {
+        let mut refusal = cannot(&error.text, &error.field, Some(error.place));
+        refusal.problems[0].hint = hints::mistyped(&error.text);
+        return Err(refusal);
+    }
+    let Some(decoded) = decoded.filter(|_| known == Some(kind)) else {
+        let text = format!(
+            "converting ({}.{}) to ({}.{}): unknown conversion",
+            gvk.version,
+            gvk.kind,
+            if kind.group.is_empty() { "core" } else { kind.group },
+            kind.name
+        );
+        return Err(cannot(&text, "kind", root.get("kind").map(|n| n.place)));
+    };
+    let mut object = decoded.object;
+    if let Some(map) = object.as_object_mut() {
+        default::apply(kind, map);
+    }
+    if let Err(text) = strategy::convert(kind, &mut object) {
+        let field = "metadata.annotations[deprecated.daemonset.template.generation]";
+        return Err(cannot(&text, field, Some(root.locate(field))));
+    }
+    Ok((object, decoded.unknown))
 }
 
 /// `apiVersion` and `kind`, each falling back to the endpoint's.
@@ -196,16 +217,21 @@ fn interpret(root: &Node, kind: &Kind) -> Result<Gvk, (String, super::tree::Plac
             return Err((text, root.place));
         }
     }
-    let field = |name: &str| match root.get(name) {
-        None => Ok(""),
-        Some(node) => match &node.value {
-            Tree::Text(text) => Ok(&**text),
-            Tree::Null => Ok(""),
-            _ => Err((
-                format!("{PREFIX} {} into Go struct field .{name} of type string", found(node)),
-                node.place,
-            )),
-        },
+    // Letter case does not matter here, unlike in the decoding that follows; the last spelling wins.
+    let field = |name: &str| {
+        let mut written = "";
+        for entry in root.entries().iter().filter(|e| e.key.eq_ignore_ascii_case(name)) {
+            match &entry.value.value {
+                Tree::Text(text) => written = text,
+                Tree::Null => {}
+                _ => {
+                    let kind = found(&entry.value);
+                    let text = format!("{PREFIX} {kind} into Go struct field .{name} of type string");
+                    return Err((text, entry.value.place));
+                }
+            }
+        }
+        Ok(written)
     };
     let (api_version, name) = (field("apiVersion")?, field("kind")?);
     if api_version.matches('/').count() > 1 {
@@ -263,6 +289,3 @@ fn strict_errors(
     );
     Refusal { code: 400, reason: "BadRequest", message, problems }
 }
-
-/// A structure type, for hints.
-pub(crate) type Schema = Option<&'static Struct>;

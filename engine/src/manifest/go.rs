@@ -112,6 +112,14 @@ pub(crate) fn syntax(node: &Node) -> String {
     }
 }
 
+/// The same for a value on its own, where Go leaves the type of nil out.
+pub(crate) fn syntax_top(node: &Node) -> String {
+    match node.value {
+        Tree::Null => "<nil>".to_owned(),
+        _ => syntax(node),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

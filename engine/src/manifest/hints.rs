@@ -1,20 +1,19 @@
 //! Suggestions: where a misplaced field belongs, which field was meant.
 
-use super::admit::Schema;
 use super::error::Problem;
 use super::schema::{self, Struct, Type};
 use super::strict::Unknown;
 use super::tree::Node;
 
 /// Where an unknown field belongs, or what it may have been meant to be.
-pub(crate) fn unknown(field: &Unknown, root: &Node, kind: Schema) -> Option<String> {
+pub(crate) fn unknown(field: &Unknown, root: &Node, kind: &Struct) -> Option<String> {
     let name = field.field.rsplit('.').next().unwrap_or(&field.field);
     if let Some(close) = nearest(name, field.owner) {
         return Some(format!("did you mean `{close}`?"));
     }
     let at_top = !field.field.contains('.');
     if at_top {
-        let in_spec = kind.and_then(|k| k.field("spec")).and_then(|f| structure(&f.ty));
+        let in_spec = kind.field("spec").and_then(|f| structure(&f.ty));
         if in_spec.is_some_and(|spec| spec.field(name).is_some()) {
             let verb = if root.get("spec").is_some() { "indent it under" } else { "put it under" };
             return Some(format!("`{name}` is outside `spec`: {verb} `spec`"));
@@ -35,6 +34,25 @@ pub(crate) fn unknown(field: &Unknown, root: &Node, kind: Schema) -> Option<Stri
         return Some(format!("put `{name}` under `matchLabels`"));
     }
     None
+}
+
+/// What to do about a value of the wrong type.
+pub(crate) fn mistyped(text: &str) -> Option<String> {
+    let wants_text = text.ends_with("of type string") || text.ends_with("of type map[string]string");
+    let hint = if text.contains("cannot unmarshal bool") && wants_text {
+        "YAML reads true, yes, on, y and the like as booleans: put the value in quotes"
+    } else if text.contains("cannot unmarshal number") && wants_text {
+        "put the value in quotes"
+    } else if text.contains("cannot unmarshal object") && text.contains("of type []") {
+        "a list is expected: begin each element with `- `"
+    } else if text.contains("cannot unmarshal string") && text.contains("of type int") {
+        "take the quotes off"
+    } else if text == super::quantity::FORMAT_WRONG {
+        "write a number with a suffix such as m, k, M, G, Ki, Mi, Gi and no blank: `500m`, `128Mi`"
+    } else {
+        return None;
+    };
+    Some(hint.to_owned())
 }
 
 fn structure(ty: &Type) -> Option<&'static Struct> {

@@ -78,7 +78,14 @@ const OTHERS: [(&str, &[&str]); 3] = [
     ),
     (
         "apps/v1",
-        &["StatefulSet", "DaemonSetList", "DeploymentList", "ReplicaSetList", "StatefulSetList", "Scale"],
+        &[
+            "StatefulSet",
+            "DaemonSetList",
+            "DeploymentList",
+            "ReplicaSetList",
+            "StatefulSetList",
+            "ControllerRevisionList",
+        ],
     ),
     ("batch/v1", &["Job", "CronJob", "JobList", "CronJobList"]),
 ];
@@ -108,8 +115,8 @@ impl Kind {
     }
 
     /// Its fields.
-    pub fn schema(&self) -> Option<&'static Struct> {
-        schema::lookup(self.name)
+    pub fn schema(&self) -> &'static Struct {
+        schema::lookup(self.name).expect("the table has every kind: a test looks them up")
     }
 
     /// Whether this API version decodes as this kind.
@@ -127,4 +134,16 @@ pub(crate) fn find(api_version: &str, kind: &str) -> Option<&'static Kind> {
 pub(crate) fn registered(api_version: &str, kind: &str) -> bool {
     find(api_version, kind).is_some()
         || OTHERS.iter().any(|(v, kinds)| *v == api_version && kinds.contains(&kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_fields() {
+        for kind in &KINDS {
+            assert!(kind.schema().field("metadata").is_some(), "{}", kind.name);
+        }
+    }
 }

@@ -80,17 +80,26 @@ pub(crate) fn request_names(
     let Some(old) = previous else { return Ok(()) };
     let stored = get::text(get::at(old, "metadata"), "name");
     let given = metadata.get("name").and_then(Value::as_str).unwrap_or("").to_owned();
-    if given.is_empty() {
-        metadata.insert("name".to_owned(), stored.into());
-    } else if given != stored {
-        let text = format!("the name of the object ({given}) does not match the name on the URL ({stored})");
+    let refuse = |text: String| {
         let place = root.locate("metadata.name");
-        return Err(Refusal::bad_request(text.clone(), "metadata.name", &text, Some(place)));
+        Err(Refusal::bad_request(text.clone(), "metadata.name", &text, Some(place)))
+    };
+    if given.is_empty() {
+        return refuse(format!(
+            "the name of the object ({stored} based on URL) was undeterminable: Internal error occurred: name must \
+             be provided"
+        ));
+    }
+    if given != stored {
+        return refuse(format!(
+            "the name of the object ({given}) does not match the name on the URL ({stored})"
+        ));
     }
     Ok(())
 }
 
-/// Preconditions of an update: the resource version and the uid, where the object states them.
+/// Preconditions of an update: the resource version and the uid, where both objects state them. A cluster
+/// that keeps neither has no conflicts.
 pub(crate) fn check_version(kind: &Kind, object: &Value, previous: Option<&Value>) -> Result<(), Refusal> {
     let Some(old) = previous else { return Ok(()) };
     let (new, old) = (get::at(object, "metadata"), get::at(old, "metadata"));
@@ -119,7 +128,8 @@ pub(crate) fn check_version(kind: &Kind, object: &Value, previous: Option<&Value
         let message = format!("strconv.ParseUint: parsing {}: invalid syntax", go::quote(version));
         return Err(Refusal { code: 500, reason: "", message, problems: Vec::new() });
     }
-    if version != get::text(old, "resourceVersion") {
+    let stored = get::text(old, "resourceVersion");
+    if !stored.is_empty() && version != stored {
         let text =
             "the object has been modified; please apply your changes to the latest version and try again";
         return Err(conflict(text.to_owned()));
@@ -216,18 +226,17 @@ fn generate_name(metadata: &mut Map<String, Value>) {
 fn prepare_update(kind: &Kind, object: &mut Value, old: &Value) {
     let old_meta = get::at(old, "metadata");
     if let Some(metadata) = metadata(object) {
-        for key in [
-            "generation",
-            "uid",
-            "creationTimestamp",
-            "deletionTimestamp",
-            "deletionGracePeriodSeconds",
-            "resourceVersion",
-        ] {
+        for key in ["generation", "uid", "creationTimestamp", "resourceVersion"] {
             match old_meta.get(key) {
                 Some(value) => metadata.insert(key.to_owned(), value.clone()),
                 None => metadata.remove(key),
             };
+        }
+        // A deletion, once begun, stays; one that the update invents is left for validation to refuse.
+        for key in ["deletionTimestamp", "deletionGracePeriodSeconds"] {
+            if let Some(value) = old_meta.get(key) {
+                metadata.insert(key.to_owned(), value.clone());
+            }
         }
         metadata.remove("selfLink");
         metadata.remove("managedFields");
@@ -262,9 +271,7 @@ fn written(kind: &Kind, object: &Value, part: &str) -> Value {
     if let Some(spec) = copy["spec"].as_object_mut() {
         spec.remove(INTERNAL);
     }
-    if let Some(schema) = kind.schema() {
-        normal::normalise(&mut copy, schema);
-    }
+    normal::normalise(&mut copy, kind.schema());
     if part.is_empty() { copy["spec"].take() } else { copy["spec"][part].take() }
 }
 

@@ -2,8 +2,9 @@
 
 use super::go;
 use super::scalar;
+use super::syntax;
 use super::tree::{Entry, Node, Place, Tree};
-use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+use granit_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 use rustc_hash::FxHashMap;
 
 /// Nesting deeper than this is refused. The API server allows 10,000 levels; no manifest has 100.
@@ -54,6 +55,7 @@ pub(crate) fn parse(text: &str) -> Result<Parsed, Malformed> {
         bom_inside_document_as_content: true,
     };
     let mut reader = Reader {
+        text,
         parser: Parser::new_from_str_with_options(text, options),
         anchors: FxHashMap::default(),
         duplicates: Vec::new(),
@@ -88,6 +90,7 @@ struct Anchor {
 }
 
 struct Reader<'a> {
+    text: &'a str,
     parser: Parser<'a, StrInput<'a>>,
     anchors: FxHashMap<usize, Anchor>,
     duplicates: Vec<Duplicate>,
@@ -109,6 +112,12 @@ impl<'a> Reader<'a> {
     fn document(&mut self) -> Result<Node, Malformed> {
         loop {
             match self.next()? {
+                (Event::DocumentStart(_, Some(version)), span)
+                    if (version.major, version.minor) != (1, 1) =>
+                {
+                    let text = "yaml: found incompatible YAML document".to_owned();
+                    return Err(Malformed { text, place: place(&span) });
+                }
                 (Event::StreamStart | Event::DocumentStart(..), _) => {}
                 (Event::StreamEnd | Event::DocumentEnd, span) => return Ok(Node::null(place(&span))),
                 (event, span) => {
@@ -124,7 +133,7 @@ impl<'a> Reader<'a> {
     fn next(&mut self) -> Result<(Event<'a>, Span), Malformed> {
         match self.parser.next_event() {
             Some(Ok(next)) => Ok(next),
-            Some(Err(error)) => Err(malformed(&error)),
+            Some(Err(error)) => Err(syntax::malformed(&error, self.text)),
             None => Ok((Event::StreamEnd, Span::default())),
         }
     }
@@ -197,6 +206,11 @@ impl<'a> Reader<'a> {
             }
             let name = self.key(&key.node);
             let value = self.node(event, span, depth + 1)?.node;
+            if matches!(key.node.value, Tree::Null) && self.unsupported_key.is_none() {
+                let shown = go::syntax_top(&value);
+                let text = format!("unsupported map key of type: %!s(<nil>), key: <nil>, value: {shown}");
+                self.unsupported_key = Some(Malformed { text, place: key.node.place });
+            }
             if let Some((name, shown)) = name {
                 self.set(&mut map, Entry { key: name, place: key.node.place, value }, &shown);
             }
@@ -211,11 +225,7 @@ impl<'a> Reader<'a> {
             Tree::Int(i) => Some((i.to_string().into(), i.to_string())),
             Tree::Uint(u) => Some((u.to_string().into(), format!("0x{u:x}"))),
             Tree::Float(f) => Some((go::float(*f).into(), go::float(*f))),
-            Tree::Null => {
-                let text = "unsupported map key of type: %!s(<nil>), key: <nil>, value: \"d\"".to_owned();
-                self.unsupported_key.get_or_insert(Malformed { text, place: node.place });
-                None
-            }
+            Tree::Null => None,
             Tree::List(_) | Tree::Map(_) => {
                 let text = format!("yaml: invalid map key: {}", go::syntax(node));
                 self.invalid_key.get_or_insert(Malformed { text, place: node.place });
@@ -264,10 +274,12 @@ impl<'a> Reader<'a> {
 fn ratio(decoded: u64) -> u64 {
     const LOW: u64 = 400_000;
     const HIGH: u64 = 4_000_000;
-    match decoded {
-        0..=LOW => 99,
-        ..HIGH => 99 - 89 * (decoded - LOW) / (HIGH - LOW),
-        _ => 10,
+    if decoded <= LOW {
+        99
+    } else if decoded < HIGH {
+        99 - 89 * (decoded - LOW) / (HIGH - LOW)
+    } else {
+        10
     }
 }
 
@@ -337,34 +349,5 @@ fn place(span: &Span) -> Place {
         line: span.start.line() as u32,
         column: span.start.col() as u32 + 1,
         width: width.clamp(1, u32::MAX as usize) as u32,
-    }
-}
-
-fn malformed(error: &ScanError) -> Malformed {
-    let marker = error.marker();
-    let place = Place { line: marker.line() as u32, column: marker.col() as u32 + 1, width: 1 };
-    let text = format!("yaml: line {}: {}", place.line, problem(error.kind()));
-    Malformed { text, place }
-}
-
-/// The API server's reader is libyaml's grandchild; its wording for what our parser reports.
-fn problem(kind: &ErrorKind) -> String {
-    match kind {
-        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => "could not find expected ':'".into(),
-        ErrorKind::MappingValueNotAllowed => "mapping values are not allowed in this context".into(),
-        ErrorKind::ExpectedBlockMappingKey => "did not find expected key".into(),
-        ErrorKind::ExpectedFlowMappingSeparator => "did not find expected ',' or '}'".into(),
-        ErrorKind::ExpectedFlowSequenceSeparator => "did not find expected ',' or ']'".into(),
-        ErrorKind::ExpectedBlockSequenceEntry => "did not find expected '-' indicator".into(),
-        ErrorKind::UnclosedQuotedScalar => "found unexpected end of stream".into(),
-        ErrorKind::InvalidBlockScalarHeader => "did not find expected comment or line break".into(),
-        ErrorKind::ExpectedNodeContent => "did not find expected node content".into(),
-        ErrorKind::RecursionLimitExceeded => "exceeded max depth of 500".into(),
-        ErrorKind::UnexpectedCharacter { .. } => "found character that cannot start any token".into(),
-        ErrorKind::TabNotAllowed | ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation => {
-            "found character that cannot start any token".into()
-        }
-        ErrorKind::UnknownAnchor => "unknown anchor referenced".into(),
-        other => other.to_string(),
     }
 }

@@ -7,6 +7,7 @@ use crate::actors::{daemonset, kubelet, scheduler};
 use crate::cluster::Cluster;
 use crate::event::Body;
 use crate::names::Names;
+use crate::sim::Actor;
 use crate::time::{Micros, Time};
 
 /// How long the default goes on after a trace's end for the cluster to settle.
@@ -68,7 +69,12 @@ pub struct Plan {
     pub timings: Timings,
     /// The dictionary to begin with.
     pub names: Names,
+    /// Put around every actor: how a profiler looks on. What it gives must behave as what it was given.
+    pub wrap: Option<Wrap>,
 }
+
+/// Puts something around an actor.
+pub type Wrap = Box<dyn FnMut(Box<dyn Actor>) -> Box<dyn Actor>>;
 
 impl Default for Plan {
     fn default() -> Self {
@@ -79,6 +85,7 @@ impl Default for Plan {
             injections: Vec::new(),
             timings: Timings::default(),
             names: Names::new(),
+            wrap: None,
         }
     }
 }

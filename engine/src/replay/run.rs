@@ -91,7 +91,13 @@ pub fn replay(
         actors.push(Box::new(recorded));
     }
     let mut run = Run {
-        world: World::new(plan.names, actors),
+        world: World::new(
+            plan.names,
+            match plan.wrap {
+                Some(wrap) => actors.into_iter().map(wrap).collect(),
+                None => actors,
+            },
+        ),
         playback: Playback::new(plays),
         source,
         sink,
@@ -177,7 +183,10 @@ impl Run<'_> {
             self.inject(now, |at| at.is_none())?;
             self.play(now)?;
             self.inject(now, |at| at.is_some_and(|at| at <= now))?;
-            self.world.settle_moment(now).map_err(|error| ReplayError::Actor { at: now, error })?;
+            // What a moment brings may be more than fits in memory, so it is handed on as it comes.
+            while self.world.step(now).map_err(|error| ReplayError::Actor { at: now, error })? {
+                self.flush(false)?;
+            }
             self.flush(false)?;
         }
     }

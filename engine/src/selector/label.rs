@@ -1,12 +1,13 @@
 //! Label selectors (`metav1.LabelSelector`), after `LabelSelectorAsSelector`.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1;
+use serde::{Deserialize, Serialize};
 
 use super::{Labels, syntax};
 use crate::names::{Names, Sym};
 
 /// A compiled label selector: every requirement has to hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelSelector {
     requirements: Vec<Requirement>,
     /// A selector that is absent selects nothing.
@@ -14,7 +15,7 @@ pub struct LabelSelector {
 }
 
 /// One requirement on labels.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Requirement {
     /// The label is there with one of these values.
     In(Sym, Vec<Sym>),
@@ -31,7 +32,7 @@ pub enum Requirement {
 }
 
 /// A selector that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{0}")]
 pub struct SelectorError(pub String);
 

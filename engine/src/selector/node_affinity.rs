@@ -1,18 +1,19 @@
 //! Required node affinity (`core/v1.NodeSelector`), after `component-helpers/scheduling/corev1/nodeaffinity`.
 
 use k8s_openapi::api::core::v1;
+use serde::{Deserialize, Serialize};
 
 use super::{Labels, Requirement};
 use crate::names::{Names, Sym};
 
 /// A compiled node selector: one of its terms has to hold. Terms that are empty or do not parse are left out,
 /// so that a selector may match nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeSelector {
     terms: Vec<Term>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Term {
     labels: Vec<Requirement>,
     /// `metadata.name` has to be (true) or must not be (false) the name.

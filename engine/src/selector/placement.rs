@@ -1,12 +1,13 @@
 //! Whether a node should run a DaemonSet's pod, after `NodeShouldRunDaemonPod` and `predicates`.
 
 use k8s_openapi::api::core::v1::PodSpec;
+use serde::{Deserialize, Serialize};
 
 use super::{Labels, NodeSelector, Toleration, daemon_tolerations};
 use crate::names::{Effect, Names, Sym, Taint};
 
 /// The part of a DaemonSet's template that decides where its pods go.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placement {
     /// `spec.nodeName`, where the template has one.
     pub node_name: Option<Sym>,

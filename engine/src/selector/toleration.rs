@@ -1,11 +1,12 @@
 //! Tolerations, after `core/v1.Toleration.ToleratesTaint`.
 
 use k8s_openapi::api::core::v1;
+use serde::{Deserialize, Serialize};
 
 use crate::names::{Effect, Names, Sym, Taint, sym};
 
 /// A compiled toleration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Toleration {
     /// `None` tolerates every key.
     pub key: Option<Sym>,
@@ -20,7 +21,7 @@ pub struct Toleration {
 }
 
 /// Which effects are tolerated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ToleratedEffect {
     /// An empty effect: all of them.
     Any,
@@ -31,7 +32,7 @@ pub enum ToleratedEffect {
 }
 
 /// How a toleration compares values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TolerationOperator {
     /// Equal values; also the empty operator.
     Equal,

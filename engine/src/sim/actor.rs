@@ -23,6 +23,11 @@ pub trait Actor {
     /// Does what is due now, and leaves its answers in the context. Answers are applied, in order, after the
     /// call: within a call the cluster is as it was at its beginning.
     fn act(&mut self, context: &mut Context<'_>);
+
+    /// How many workloads a controller has looked at (reconciled) so far; 0 for actors that do no such thing.
+    fn syncs(&self) -> u64 {
+        0
+    }
 }
 
 /// What an actor works with.

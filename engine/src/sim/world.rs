@@ -86,22 +86,27 @@ impl World {
         Ok(answered)
     }
 
+    /// Lets each actor that is due at a moment act once, in order. Says whether there was one.
+    ///
+    /// # Errors
+    /// As [`World::act`].
+    pub fn step(&mut self, now: Time) -> Result<bool, ApplyError> {
+        let mut acted = false;
+        for actor in 0..self.actors.len() {
+            if self.actors[actor].due().is_some_and(|due| due <= now) {
+                self.act(actor, now)?;
+                acted = true;
+            }
+        }
+        Ok(acted)
+    }
+
     /// Lets actors act, in order and again, until nothing is due any more at a moment.
     ///
     /// # Errors
     /// As [`World::act`].
     pub fn settle_moment(&mut self, now: Time) -> Result<(), ApplyError> {
-        loop {
-            let mut acted = false;
-            for actor in 0..self.actors.len() {
-                if self.actors[actor].due().is_some_and(|due| due <= now) {
-                    self.act(actor, now)?;
-                    acted = true;
-                }
-            }
-            if !acted {
-                return Ok(());
-            }
-        }
+        while self.step(now)? {}
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Lengths of time as kubectl shows them in its AGE column.
 
-use kubetape_engine::time::{ApiSeconds, Time};
+use kubetape_engine::time::{ApiSeconds, Micros, Time};
 
 /// How long ago something was created: two units at most, after `duration.HumanDuration`.
 pub fn age(created: ApiSeconds, now: Time) -> String {
@@ -27,6 +27,11 @@ pub fn human(seconds: i64) -> String {
         63_072_000..252_288_000 => two(days / 365, "y", days % 365, "d"),
         _ => format!("{}y", days / 365),
     }
+}
+
+/// A length of time to the millisecond, which is as fine as people look: `1m33.804s`.
+pub fn rounded(length: Micros) -> Micros {
+    Micros(length.0.saturating_add(500).div_euclid(1_000).saturating_mul(1_000))
 }
 
 #[cfg(test)]

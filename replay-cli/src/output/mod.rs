@@ -122,8 +122,10 @@ impl Out {
         self.complain(&report.render(self.stderr_style));
     }
 
-    /// Where there is nobody left to complain to, nothing is lost by not complaining.
+    /// What was printed before comes before it, where both go to one place. Where there is nobody left to complain
+    /// to, nothing is lost by not complaining.
     fn complain(&mut self, text: &str) {
+        let _ = self.stdout.flush();
         let _ = io::stderr().write_all(text.as_bytes());
     }
 

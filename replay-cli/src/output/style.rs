@@ -30,6 +30,7 @@ pub enum Paint {
 
 impl Style {
     /// No colour.
+    #[cfg(test)]
     pub fn plain() -> Self {
         Style { color: false }
     }

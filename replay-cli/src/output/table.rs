@@ -82,11 +82,6 @@ impl Table {
         }
     }
 
-    /// Whether there is nothing under the heading.
-    pub fn is_empty(&self) -> bool {
-        self.rows.len() == 1
-    }
-
     /// Prints all of it.
     ///
     /// # Errors

@@ -5,17 +5,11 @@ use crate::names::{Names, Sym, sym};
 
 /// A refusal, the same for all pods of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     /// The API server's words.
     pub reason: String,
     /// The namespace is going away: the controller does not count such a refusal as a failure.
     pub namespace_terminating: bool,
-}
-
-impl Default for Refusal {
-    fn default() -> Self {
-        Refusal { reason: "no more pods can be created".to_owned(), namespace_terminating: false }
-    }
 }
 
 /// Why the DaemonSet's pods cannot be created now, after the admission plugins NamespaceLifecycle and Priority.
@@ -42,11 +36,4 @@ pub(super) fn refusal(
         reason: format!("pods is forbidden: no PriorityClass with name {class} was found"),
         namespace_terminating: false,
     })
-}
-
-/// Takes one of what is left, if anything is.
-pub(super) fn take_one(left: &mut usize) -> bool {
-    let some = *left > 0;
-    *left = left.saturating_sub(1);
-    some
 }

@@ -14,8 +14,8 @@ pub(super) struct Claims {
     pub adopts: Vec<PodId>,
     /// Own pods that the selector no longer selects.
     pub releases: Vec<PodId>,
-    /// Pods that were created and seen within the sync; upstream's fakes create them without owner.
-    pub adopted_at_once: usize,
+    /// Pods created and seen within the sync that have no owner yet.
+    adopted_at_once: usize,
     /// Whether the selector selects the pods of a shape, as far as was asked.
     by_shape: Vec<(ShapeId, bool)>,
 }
@@ -44,6 +44,8 @@ impl Claims {
                 self.pods.extend(DaemonPod::of(cluster, names, id, pod));
             }
         }
+        self.adopts.sort_unstable();
+        self.releases.sort_unstable();
     }
 
     /// Whether the selector selects a pod; asked once for all pods of a shape.
@@ -57,9 +59,15 @@ impl Claims {
         selects
     }
 
-    /// How many owner references one call of `getDaemonPods` patches.
-    pub fn patches(&self) -> usize {
-        self.adopts.len() + self.releases.len() + self.adopted_at_once
+    /// How many pods there are to adopt.
+    pub fn adopts_count(&self) -> usize {
+        self.adopts.len() + self.adopted_at_once
+    }
+
+    /// Takes a pod in that was created within the sync.
+    pub fn add(&mut self, pod: DaemonPod) {
+        self.adopted_at_once += usize::from(pod.orphan);
+        self.pods.push(pod);
     }
 
     /// Takes a pod out that is gone within the sync.
@@ -112,16 +120,12 @@ impl Fleet {
         self.order_groups(names);
     }
 
-    /// Puts the pods of each node in the order of upstream's listers: own ones by name, then orphans by name.
     fn order_groups(&mut self, names: &Names) {
         let mut start = 0;
         while start < self.pods.len() {
             let node = self.pods[start].node;
             let len = self.pods[start..].iter().take_while(|pod| pod.node == node).count();
-            if len > 1 {
-                self.pods[start..start + len]
-                    .sort_by(|a, b| a.orphan.cmp(&b.orphan).then_with(|| a.by_name(b, names)));
-            }
+            order_group(&mut self.pods[start..start + len], names);
             start += len;
         }
     }
@@ -145,6 +149,13 @@ impl Fleet {
             (Some(_), None) => present.next().map(|(node, eligibility)| (*node, Some(*eligibility))),
             _ => missing.next().map(|node| (*node, None)),
         })
+    }
+}
+
+/// Puts a node's pods in the order of upstream's listers: own ones by name, then orphans by name.
+pub(super) fn order_group(pods: &mut [DaemonPod], names: &Names) {
+    if pods.len() > 1 {
+        pods.sort_by(|a, b| a.orphan.cmp(&b.orphan).then_with(|| a.by_name(b, names)));
     }
 }
 

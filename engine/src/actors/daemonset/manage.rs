@@ -45,10 +45,7 @@ pub(super) fn node(
         wanted.deletes.extend(staying.map(|pod| (*pod, Why::NodeNoLongerFits)));
         return;
     }
-    if let [pod] = pods
-        && !matches!(pod.phase, Phase::Failed | Phase::Succeeded)
-        && !(pod.terminating && rules.allows_surge)
-    {
+    if idle(eligibility, pods, rules) {
         return;
     }
     let mut running = Vec::new();
@@ -62,13 +59,28 @@ pub(super) fn node(
     }
     running.sort_by(|a, b| a.by_age(b, names));
     if !rules.allows_surge {
-        wanted.deletes.extend(running.iter().skip(1).map(|pod| (*pod, Why::Duplicate)));
+        wanted.deletes.extend(running.iter().skip(1).map(|pod| (*pod, surplus(pod, pods, rules))));
     } else if running.is_empty() {
         if eligibility.should_run {
             wanted.creates.push(node);
         }
     } else {
-        surplus_while_surging(&running, rules, wanted);
+        surplus_while_surging(&running, pods, rules, wanted);
+    }
+}
+
+/// Whether there is certainly nothing to do on a node that exists, whatever the time.
+pub(super) fn idle(eligibility: Eligibility, pods: &[DaemonPod], rules: &Rules) -> bool {
+    let mut running = 0;
+    for pod in pods.iter().filter(|pod| !pod.terminating) {
+        if matches!(pod.phase, Phase::Failed | Phase::Succeeded) || !eligibility.should_continue {
+            return false;
+        }
+        running += 1;
+    }
+    match running {
+        0 => !eligibility.should_run || !(pods.is_empty() || rules.allows_surge),
+        more => more == 1,
     }
 }
 
@@ -90,20 +102,30 @@ impl FailedPods<'_> {
     }
 }
 
+/// Why a pod too many goes: because it is of another template, unless it is one of several such.
+fn surplus(pod: &DaemonPod, pods: &[DaemonPod], rules: &Rules) -> Why {
+    let old = |other: &DaemonPod| !other.terminating && !other.orphan && !other.updated(rules);
+    if pod.updated(rules) || pods.iter().any(|other| other.id != pod.id && old(other)) {
+        Why::Duplicate
+    } else {
+        Why::Outdated
+    }
+}
+
 /// A surging node keeps the oldest pod of the current template and the oldest other one, and the latter only
 /// while it is ready and the former is not available. Pods of the current template are told by hash alone.
-fn surplus_while_surging(running: &[DaemonPod], rules: &Rules, wanted: &mut Wanted) {
+fn surplus_while_surging(running: &[DaemonPod], pods: &[DaemonPod], rules: &Rules, wanted: &mut Wanted) {
     let (mut oldest_new, mut oldest_old) = (None, None);
     for pod in running {
         let place = if pod.hash == rules.hash { &mut oldest_new } else { &mut oldest_old };
         match place {
             None => *place = Some(pod),
-            Some(_) => wanted.deletes.push((*pod, Why::Duplicate)),
+            Some(_) => wanted.deletes.push((*pod, surplus(pod, pods, rules))),
         }
     }
     if let (Some(new), Some(old)) = (oldest_new, oldest_old)
         && (!old.ready || new.available(rules))
     {
-        wanted.deletes.push((*old, Why::Outdated));
+        wanted.deletes.push((*old, surplus(old, pods, rules)));
     }
 }

@@ -9,7 +9,7 @@ use crate::time::{ApiSeconds, Time};
 
 /// A pod that a DaemonSet claims and that is meant for a node.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct DaemonPod {
+pub(crate) struct DaemonPod {
     /// Its slot; `None` for a pod that was created earlier in the same sync.
     pub id: Option<PodId>,
     /// The node that it is bound to or, unbound, for.
@@ -76,7 +76,7 @@ impl DaemonPod {
     }
 
     /// Whether it is available, after `IsPodAvailable`: Ready for `minReadySeconds`, the boundary included.
-    pub fn available(&self, rules: &Rules) -> bool {
+    pub(super) fn available(&self, rules: &Rules) -> bool {
         self.ready
             && (rules.min_ready_seconds == 0
                 || self
@@ -85,7 +85,7 @@ impl DaemonPod {
     }
 
     /// Whether it is of the current template, after `IsPodUpdated`: by hash or by template generation.
-    pub fn updated(&self, rules: &Rules) -> bool {
+    pub(super) fn updated(&self, rules: &Rules) -> bool {
         (!rules.hash.is_empty() && self.hash == rules.hash)
             || self.template_generation == Some(rules.template_generation)
     }

@@ -25,9 +25,14 @@ pub(super) struct WorkQueue {
 impl WorkQueue {
     /// Adds a key unless it is there.
     pub fn add(&mut self, key: Key, cause: Seq) {
-        if !self.ready.iter().any(|entry| entry.0 == key) {
+        if !self.is_ready(key) {
             self.ready.push((key, cause));
         }
+    }
+
+    /// Whether a key waits for nothing but its turn.
+    pub fn is_ready(&self, key: Key) -> bool {
+        self.ready.iter().any(|entry| entry.0 == key)
     }
 
     /// Adds a key at a time. A key that waits already keeps the earlier time.

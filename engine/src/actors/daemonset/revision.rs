@@ -1,5 +1,7 @@
 //! The history of a DaemonSet's templates, after `constructHistory` and `cleanupHistory`.
 
+use std::collections::BTreeMap;
+
 use crate::cluster::{Cluster, DaemonSet, Object, Revision};
 use crate::names::{DocId, Names, RevisionId, Sym};
 use crate::selector::LabelSelector;
@@ -39,9 +41,7 @@ pub(super) struct History {
     pub old: Vec<(i64, Sym, RevisionId)>,
     /// What has to be done, in order.
     pub operations: Vec<RevisionOperation>,
-    /// Whether all pods get the current label, because revisions were merged.
-    pub relabel_pods: bool,
-    /// How many duplicates were found; for each, upstream claims pods once more.
+    /// How many duplicates were found. Then all pods get the current label.
     pub duplicates: usize,
     /// Whether the name for a new revision is taken by one of another template.
     pub collision: bool,
@@ -55,6 +55,7 @@ impl History {
         object: &Object,
         spec: &DaemonSet,
         selector: &LabelSelector,
+        hashes: &BTreeMap<DocId, Sym>,
     ) -> History {
         let mut history = History::default();
         let mut current: Vec<(i64, Sym, RevisionId)> = Vec::new();
@@ -69,7 +70,7 @@ impl History {
         }
         let number = history.old.iter().map(|old| old.0).max().unwrap_or(0).max(0) + 1;
         match current.iter().copied().max_by_key(|candidate| candidate.0) {
-            None => history.snapshot(cluster, names, object, spec, number),
+            None => history.snapshot(cluster, names, object, spec, number, hashes),
             Some(kept) => {
                 history.hash = kept.1;
                 history.merge(&current, kept.2);
@@ -116,7 +117,6 @@ impl History {
         let others = current.iter().filter(|other| other.2 != kept);
         self.operations.extend(others.map(|other| RevisionOperation::Delete(other.2)));
         self.duplicates = current.len() - 1;
-        self.relabel_pods = self.duplicates > 0;
     }
 
     /// Makes a revision of the current template, after `snapshot`.
@@ -127,8 +127,12 @@ impl History {
         object: &Object,
         spec: &DaemonSet,
         number: i64,
+        hashes: &BTreeMap<DocId, Sym>,
     ) {
-        let text = revision_hash(names.doc_text(spec.template), object.status.collision_count);
+        let text = match hashes.get(&spec.template) {
+            Some(known) => names.text(*known).to_owned(),
+            None => revision_hash(names.doc_text(spec.template), object.status.collision_count),
+        };
         let name = format!("{}-{text}", names.text(object.key.name));
         let (hash, name) = (names.sym(&text), names.sym(&name));
         let namesakes = object.revisions.iter().chain(cluster.orphan_revisions(object.key.namespace));

@@ -176,6 +176,6 @@ fn surge(
 }
 
 /// What is left of a limit; nothing if it is passed.
-fn room(limit: i64, used: i64) -> usize {
+pub(super) fn room(limit: i64, used: i64) -> usize {
     usize::try_from(limit.saturating_sub(used)).unwrap_or(0)
 }

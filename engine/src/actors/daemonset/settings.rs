@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::backoff::Bounds;
 use crate::time::Micros;
 
 /// The controller's settings; the defaults are upstream's constants and kube-controller-manager's flags.
@@ -23,5 +24,12 @@ impl Default for Settings {
             failed_pod_backoff_initial: Micros::seconds(1),
             failed_pod_backoff_max: Micros::seconds(15 * 60),
         }
+    }
+}
+
+impl Settings {
+    /// The bounds of the delays for failed pods.
+    pub(super) fn backoff_bounds(&self) -> Bounds {
+        Bounds { initial: self.failed_pod_backoff_initial, max: self.failed_pod_backoff_max }
     }
 }

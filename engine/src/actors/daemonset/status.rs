@@ -50,6 +50,16 @@ impl Counts {
         self.available += other.available;
     }
 
+    /// Takes away what a node added.
+    pub fn subtract(&mut self, other: Counts) {
+        self.desired -= other.desired;
+        self.current -= other.current;
+        self.misscheduled -= other.misscheduled;
+        self.ready -= other.ready;
+        self.updated -= other.updated;
+        self.available -= other.available;
+    }
+
     /// Counts all nodes.
     pub fn total(fleet: &Fleet, rules: &Rules, names: &Names) -> Counts {
         let mut total = Counts::default();

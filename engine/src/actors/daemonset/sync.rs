@@ -1,18 +1,21 @@
 //! One sync of one DaemonSet, in upstream's order (`syncDaemonSet`).
 
-use super::backoff::{Backoff, Bounds};
+use std::collections::BTreeMap;
+
+use super::api::ApiServer;
+use super::backoff::Backoff;
 use super::expectations::Expectations;
-use super::grouping::{self, Claims, Fleet};
-use super::manage::{self, FailedPods, Wanted};
+use super::grouping;
+use super::manage::{FailedPods, Wanted};
 use super::pod::{DaemonPod, Rules};
 use super::revision::{History, RevisionOperation};
 use super::rollout::{self, Limits, Step};
-use super::status::Counts;
-use super::{Key, Settings, admission};
+use super::view::View;
+use super::{Key, Settings};
 use crate::cluster::{Cluster, DaemonSet, Object, UpdateStrategy};
 use crate::event::{Phase, Why, WorkloadStatus};
-use crate::names::{Names, NodeId, ObjectId, PodId, Seq, Sym};
-use crate::time::{ApiSeconds, Micros, Time};
+use crate::names::{DocId, Names, NodeId, ObjectId, PodId, Seq, Sym};
+use crate::time::{Micros, Time};
 
 /// Why a sync failed; its key is tried again after a while.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +42,15 @@ pub enum SyncError {
     NodeMissing {
         /// The node.
         node: String,
+    },
+    /// The DaemonSet is being deleted, or gone, although the controller has not seen it yet.
+    #[error("pods cannot be adopted: the DaemonSet is being deleted")]
+    AdoptionRefused,
+    /// The API server refused to delete a pod.
+    #[error("pods could not be deleted: {reason}")]
+    DeletionRefused {
+        /// Its words.
+        reason: String,
     },
     /// The API server refused a pod.
     #[error("pods could not be created: {reason}")]
@@ -132,16 +144,6 @@ impl SyncOutcome {
     }
 }
 
-/// How the API server answers within a sync.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct ApiServer {
-    /// Created and deleted pods are seen at once, as with the fakes of upstream's tests, instead of after the
-    /// sync; pods created so carry this creation time.
-    pub seen_at_once: Option<ApiSeconds>,
-    /// So many more pods can be created.
-    pub creations_left: Option<usize>,
-}
-
 /// One sync under way: what it works with, and what it has decided so far.
 pub(super) struct Sync<'a> {
     pub cluster: &'a Cluster,
@@ -152,37 +154,43 @@ pub(super) struct Sync<'a> {
     pub spec: &'a DaemonSet,
     pub expectations: &'a mut Expectations,
     pub backoff: &'a mut Backoff,
-    pub api: ApiServer,
+    pub api: &'a mut dyn ApiServer,
     /// The event that woke the sync.
     pub woken_by: Seq,
+    /// Labels of revisions that are known from elsewhere.
+    pub hashes: &'a BTreeMap<DocId, Sym>,
     /// The last event about the DaemonSet's pods on a node, by the node's number.
     pub touched: &'a [Seq],
-    pub claims: &'a mut Claims,
-    /// Its nodes are up to date.
-    pub fleet: &'a mut Fleet,
     pub out: SyncOutcome,
 }
 
 impl Sync<'_> {
-    /// Syncs the DaemonSet, after `syncDaemonSet`.
-    pub fn run(mut self, names: &mut Names) -> SyncOutcome {
+    /// The first half of a sync, after `syncDaemonSet`: finds the current revision. `None` if there is no second.
+    pub fn begin(&mut self, names: &mut Names) -> Option<(History, Rules)> {
         self.out.object = Some(self.object.id);
         if self.spec.selects_all {
             self.out.reports.push(Report::SelectingAll);
-            return self.out;
+            return None;
         }
         if self.object.deleting.is_some() {
-            return self.out;
+            return None;
         }
-        match self.construct_history(names) {
-            Ok(history) => self.run_with(&history, names),
-            Err(error) => self.out.error = Some(error),
+        let selector = match grouping::selector(self.spec) {
+            Ok(selector) => selector,
+            Err(reason) => {
+                self.out.error = Some(SyncError::BadSelector { reason });
+                return None;
+            }
+        };
+        let history = History::construct(self.cluster, names, self.object, self.spec, selector, self.hashes);
+        self.out.revisions.clone_from(&history.operations);
+        if history.collision {
+            let collisions = self.object.status.collision_count.map_or(1, |count| count + 1);
+            self.out.status =
+                Some(WorkloadStatus { collision_count: Some(collisions), ..self.object.status });
+            self.out.error = Some(SyncError::HashCollision);
+            return None;
         }
-        self.out
-    }
-
-    /// The rest of a sync, once the current revision is known.
-    fn run_with(&mut self, history: &History, names: &Names) {
         let rules = Rules {
             now: self.now,
             min_ready_seconds: self.spec.min_ready_seconds,
@@ -191,84 +199,81 @@ impl Sync<'_> {
             allows_surge: rollout::allows_surge(&self.spec.strategy),
         };
         self.out.hash = history.hash;
-        if !self.expectations.satisfied(self.key, self.now) {
-            self.update_status(&rules, names, false);
-            return;
-        }
-        let result = self.update(history, &rules, names);
-        self.update_status(&rules, names, true);
-        self.out.error = result.err();
+        Some((history, rules))
     }
 
-    fn construct_history(&mut self, names: &mut Names) -> Result<History, SyncError> {
-        let selector = grouping::selector(self.spec).map_err(|reason| SyncError::BadSelector { reason })?;
-        let history = History::construct(self.cluster, names, self.object, self.spec, selector);
-        self.out.revisions.clone_from(&history.operations);
-        self.claims.gather(self.cluster, names, self.object, selector);
-        self.fleet.group(self.cluster, names, &self.claims.pods);
-        if history.collision {
-            let collisions = self.object.status.collision_count.map_or(1, |count| count + 1);
-            self.out.status =
-                Some(WorkloadStatus { collision_count: Some(collisions), ..self.object.status });
-            return Err(SyncError::HashCollision);
+    /// The second half: creates, deletes, replaces, and counts. The view is up to date for the rules.
+    pub fn finish(&mut self, view: &mut dyn View, history: &History, rules: &Rules, names: &Names) {
+        if let Err(error) = self.relabel(view, history) {
+            self.out.error = Some(error);
+            return;
         }
-        if history.relabel_pods {
-            (0..history.duplicates).for_each(|_| self.claim());
-            let other = self.claims.pods.iter().filter(|pod| pod.hash != history.hash);
-            self.out.relabels.extend(other.filter_map(|pod| pod.id));
+        if !self.expectations.satisfied(self.key, self.now) {
+            self.out.error = self.update_status(view, rules, names, false).err();
+            return;
         }
-        Ok(history)
+        let result = self.update(view, history, rules, names);
+        let status = self.update_status(view, rules, names, true);
+        self.out.error = result.and(status).err();
+    }
+
+    /// Gives all pods the current label where revisions were merged, after `dedupCurHistories`.
+    fn relabel(&mut self, view: &dyn View, history: &History) -> Result<(), SyncError> {
+        if history.duplicates > 0 {
+            (0..history.duplicates).try_for_each(|_| self.claim(view))?;
+            self.out.relabels = view.not_labelled(history.hash);
+        }
+        Ok(())
     }
 
     /// Counts a call of `getDaemonPods`. Within a sync every call finds the same pods.
-    fn claim(&mut self) {
+    fn claim(&mut self, view: &dyn View) -> Result<(), SyncError> {
+        if view.adopts_count() > 0 && !self.api.may_adopt() {
+            return Err(SyncError::AdoptionRefused);
+        }
         if self.out.claims == 0 {
-            self.out.adopts.clone_from(&self.claims.adopts);
-            self.out.releases.clone_from(&self.claims.releases);
+            self.out.adopts = view.adopts();
+            self.out.releases = view.releases();
         }
         self.out.claims += 1;
-        self.out.owner_patches += self.claims.patches();
+        self.out.owner_patches += view.adopts_count() + self.out.releases.len();
+        Ok(())
     }
 
     /// Creates, deletes and replaces pods, and cuts the history, after `updateDaemonSet`.
-    fn update(&mut self, history: &History, rules: &Rules, names: &Names) -> Result<(), SyncError> {
-        self.manage(rules, names)?;
+    fn update(
+        &mut self,
+        view: &mut dyn View,
+        history: &History,
+        rules: &Rules,
+        names: &Names,
+    ) -> Result<(), SyncError> {
+        self.manage(view, rules, names)?;
         if self.expectations.satisfied(self.key, self.now) {
             match self.spec.strategy {
                 UpdateStrategy::RollingUpdate { .. } | UpdateStrategy::RollingUpdateUnset => {
-                    self.rolling_update(rules, names)?;
+                    self.rolling_update(view, rules, names)?;
                 }
                 UpdateStrategy::OnDelete | UpdateStrategy::Other => {}
             }
         }
-        self.claim();
-        let live = |hash| self.claims.pods.iter().any(|pod| pod.hash == hash);
-        let beyond = history.beyond_limit(self.spec.revision_history_limit, live);
+        self.claim(view)?;
+        let beyond = history.beyond_limit(self.spec.revision_history_limit, |hash| view.is_live(hash));
         self.out.pruned.extend(beyond.into_iter().map(RevisionOperation::Delete));
         Ok(())
     }
 
     /// Sees to it that every node has the pods that it should have, after `manage`.
-    fn manage(&mut self, rules: &Rules, names: &Names) -> Result<(), SyncError> {
-        self.claim();
+    fn manage(&mut self, view: &mut dyn View, rules: &Rules, names: &Names) -> Result<(), SyncError> {
+        self.claim(view)?;
         let mut wanted = Wanted::default();
         let mut failed = FailedPods {
             backoff: self.backoff,
-            bounds: Bounds {
-                initial: self.settings.failed_pod_backoff_initial,
-                max: self.settings.failed_pod_backoff_max,
-            },
+            bounds: self.settings.backoff_bounds(),
             daemon_set: self.object.id,
             observed_generation: self.object.status.observed_generation,
         };
-        for &(node, eligibility) in &self.fleet.nodes {
-            let pods = self.fleet.pods(node);
-            manage::node(node, eligibility, pods, rules, &mut failed, names, &mut wanted);
-        }
-        for &node in &self.fleet.missing {
-            let unbound = self.fleet.pods(node).iter().filter(|pod| !pod.bound);
-            wanted.deletes.extend(unbound.map(|pod| (*pod, Why::NodeMissing)));
-        }
+        view.manage(rules, &mut failed, names, self.settings.burst_replicas, &mut wanted);
         self.requeue_after(wanted.requeue_after);
         for (pod, why) in &wanted.deletes {
             let Some(id) = pod.id else { continue };
@@ -278,18 +283,23 @@ impl Sync<'_> {
                 _ => {}
             }
         }
-        self.sync_nodes(&wanted.deletes, usize::MAX, &wanted.creates, usize::MAX, rules, names)
+        self.sync_nodes(view, &wanted.deletes, usize::MAX, &wanted.creates, usize::MAX)
     }
 
     /// One step of a rolling update, after `rollingUpdate`.
-    fn rolling_update(&mut self, rules: &Rules, names: &Names) -> Result<(), SyncError> {
-        self.claim();
-        let desired = self.fleet.nodes.iter().filter(|(_, eligibility)| eligibility.should_run).count();
-        let limits = Limits::resolve(&self.spec.strategy, i64::try_from(desired).unwrap_or(i64::MAX))?;
-        let Step { deletes, free_deletes, creates, free_creates } =
-            rollout::step(self.fleet, &limits, rules, names)?;
-        let deletes: Vec<_> = deletes.into_iter().map(|pod| (pod, Why::Outdated)).collect();
-        self.sync_nodes(&deletes, free_deletes, &creates, free_creates, rules, names)
+    fn rolling_update(&mut self, view: &mut dyn View, rules: &Rules, names: &Names) -> Result<(), SyncError> {
+        self.claim(view)?;
+        let desired = i64::try_from(view.desired()).unwrap_or(i64::MAX);
+        let limits = Limits::resolve(&self.spec.strategy, desired)?;
+        let Step { deletes, free_deletes, creates, free_creates } = view.step(&limits, rules, names)?;
+        let why = |pod: &DaemonPod| match pod.phase {
+            Phase::Failed => Why::Failed,
+            Phase::Succeeded => Why::Succeeded,
+            _ if self.cluster.present_node(pod.node).is_none() => Why::NodeMissing,
+            _ => Why::Outdated,
+        };
+        let deletes: Vec<_> = deletes.into_iter().map(|pod| (pod, why(&pod))).collect();
+        self.sync_nodes(view, &deletes, free_deletes, &creates, free_creates)
     }
 
     /// Creates and deletes pods, after `syncNodes`: creations first, in batches that double while nothing goes
@@ -297,56 +307,42 @@ impl Sync<'_> {
     /// the event that woke this sync.
     fn sync_nodes(
         &mut self,
+        view: &mut dyn View,
         deletes: &[(DaemonPod, Why)],
         free_deletes: usize,
         creates: &[NodeId],
         free_creates: usize,
-        rules: &Rules,
-        names: &Names,
     ) -> Result<(), SyncError> {
         let burst = self.settings.burst_replicas;
         let creates = &creates[..creates.len().min(burst)];
         let deletes = &deletes[..deletes.len().min(burst)];
         self.expectations.set(self.key, creates.len(), deletes.len(), self.now);
-        let result = self.create_pods(creates, free_creates, rules, names);
-        for (index, (pod, why)) in deletes.iter().enumerate() {
-            let Some(id) = pod.id else { continue };
-            let cause = self.deletion_cause(pod, *why, index >= free_deletes);
-            self.out.deletes.push(Deletion { pod: id, why: *why, cause });
-        }
-        if self.api.seen_at_once.is_some() {
-            for (pod, _) in deletes {
-                self.claims.forget(pod);
-                self.expectations.deletion_observed(self.key);
-            }
-            self.fleet.group(self.cluster, names, &self.claims.pods);
-        }
-        result
+        let created = self.create_pods(view, creates, free_creates);
+        let deleted = self.delete_pods(view, deletes, free_deletes);
+        created.and(deleted)
     }
 
-    fn create_pods(
-        &mut self,
-        nodes: &[NodeId],
-        free: usize,
-        rules: &Rules,
-        names: &Names,
-    ) -> Result<(), SyncError> {
-        let refusal = admission::refusal(self.cluster, names, self.object, self.spec);
-        let refusal = refusal.filter(|_| self.api.seen_at_once.is_none());
+    fn create_pods(&mut self, view: &mut dyn View, nodes: &[NodeId], free: usize) -> Result<(), SyncError> {
         let (mut result, mut done, mut batch) = (Ok(()), 0, 1);
         while done < nodes.len() {
             let end = nodes.len().min(done + batch);
             for (index, &node) in nodes.iter().enumerate().take(end).skip(done) {
-                let left = self.api.creations_left.as_mut();
-                if refusal.is_none() && left.is_none_or(|left| admission::take_one(left)) {
-                    self.create_pod(node, index >= free, rules);
-                    continue;
-                }
-                let refusal = refusal.clone().unwrap_or_default();
-                self.out.refusals.push((node, refusal.reason.clone()));
-                if !refusal.namespace_terminating {
-                    self.expectations.creations_observed(self.key, 1);
-                    result = Err(SyncError::PodRefused { reason: refusal.reason });
+                match self.api.create(node) {
+                    Ok(seen) => {
+                        let cause = self.creation_cause(node, index >= free);
+                        self.out.creates.push(Creation { node, cause });
+                        if let Some(pod) = seen {
+                            view.created(pod);
+                            self.expectations.creations_observed(self.key, 1);
+                        }
+                    }
+                    Err(refusal) => {
+                        self.out.refusals.push((node, refusal.reason.clone()));
+                        if !refusal.namespace_terminating {
+                            self.expectations.creations_observed(self.key, 1);
+                            result = Err(SyncError::PodRefused { reason: refusal.reason });
+                        }
+                    }
                 }
             }
             done = end;
@@ -359,39 +355,47 @@ impl Sync<'_> {
         result
     }
 
-    fn create_pod(&mut self, node: NodeId, held_back: bool, rules: &Rules) {
-        let mut cause = self.node_changed(node).max(self.object.applied).max(self.touched(node));
-        if held_back {
-            cause = cause.max(self.woken_by);
+    fn delete_pods(
+        &mut self,
+        view: &mut dyn View,
+        deletes: &[(DaemonPod, Why)],
+        free: usize,
+    ) -> Result<(), SyncError> {
+        let mut result = Ok(());
+        for (index, (pod, why)) in deletes.iter().enumerate() {
+            match self.api.delete(pod) {
+                Ok(seen) => {
+                    let cause = self.deletion_cause(pod, *why, index >= free);
+                    self.out.deletes.extend(pod.id.map(|pod| Deletion { pod, why: *why, cause }));
+                    if seen {
+                        view.deleted(pod);
+                        self.expectations.deletion_observed(self.key);
+                    }
+                }
+                Err(reason) => {
+                    self.expectations.deletion_observed(self.key);
+                    result = Err(SyncError::DeletionRefused { reason });
+                }
+            }
         }
-        self.out.creates.push(Creation { node, cause });
-        if let Some(created) = self.api.seen_at_once {
-            self.claims.pods.push(DaemonPod {
-                id: None,
-                node,
-                bound: self.spec.placement.node_name.is_some(),
-                ready: false,
-                ready_since: None,
-                phase: Phase::Pending,
-                terminating: false,
-                created,
-                ordinal: u32::MAX,
-                name: Sym::EMPTY,
-                orphan: true,
-                hash: rules.hash,
-                template_generation: Some(rules.template_generation),
-                made: Seq::NONE,
-                changed: Seq::NONE,
-            });
-            self.claims.adopted_at_once += 1;
-            self.expectations.creations_observed(self.key, 1);
-        }
+        result
+    }
+
+    fn creation_cause(&self, node: NodeId, held_back: bool) -> Seq {
+        let cause = self.node_changed(node).max(self.object.applied).max(self.touched(node));
+        if held_back { cause.max(self.woken_by) } else { cause }
     }
 
     /// Writes the status where it differs or does not know the generation, after `updateDaemonSetStatus`.
-    fn update_status(&mut self, rules: &Rules, names: &Names, observe_generation: bool) {
-        self.claim();
-        let counts = Counts::total(self.fleet, rules, names);
+    fn update_status(
+        &mut self,
+        view: &dyn View,
+        rules: &Rules,
+        names: &Names,
+        observe_generation: bool,
+    ) -> Result<(), SyncError> {
+        self.claim(view)?;
+        let counts = view.counts(rules, names);
         let before = &self.object.status;
         let observed = if observe_generation { self.object.generation } else { before.observed_generation };
         if counts.status(before, before.observed_generation) != *before
@@ -402,6 +406,7 @@ impl Sync<'_> {
         if rules.min_ready_seconds > 0 && counts.ready != counts.available {
             self.requeue_after(Some(Micros::seconds(rules.min_ready_seconds)));
         }
+        Ok(())
     }
 
     fn requeue_after(&mut self, delay: Option<Micros>) {

@@ -2,7 +2,7 @@
 
 use super::{DaemonSetController, Key, grouping};
 use crate::cluster::{Change, Cluster, deletion_is_immediate};
-use crate::event::{Body, Event, PodCondition};
+use crate::event::{Body, Event, Flags, PodCondition};
 use crate::names::{Names, NodeId, ObjectId, PodId, RevisionId, Seq, sym};
 use crate::time::Micros;
 
@@ -151,10 +151,11 @@ impl DaemonSetController {
     }
 
     fn wake_when_available(&mut self, key: Key, ready: bool, seen: &Seen<'_>) {
+        // A pod that is ready as it is first seen did not turn ready.
         let turned = matches!(
             seen.event.body,
             Body::PodConditionSet { condition: PodCondition::Ready, .. } if ready && !seen.change.was_ready
-        );
+        ) && !seen.event.flags.has(Flags::GENESIS);
         let object = seen.cluster.find_object(sym::DAEMON_SET, key.namespace, key.name);
         let seconds = object.and_then(|o| o.daemon_set()).map_or(0, |spec| spec.min_ready_seconds);
         if turned && seconds > 0 {

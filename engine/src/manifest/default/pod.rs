@@ -37,8 +37,7 @@ fn pod_spec(spec: &mut Object) {
     object_mut(spec, "securityContext");
     set(spec, "terminationGracePeriodSeconds", 30);
     set_text(spec, "schedulerName", "default-scheduler");
-    // Behind a feature gate that is off: dropped without a word.
-    spec.remove("schedulingGroup");
+    drop_gated(spec);
     resource_list(spec, "overhead");
     for_each(spec, "volumes", volume);
     for list in ["containers", "initContainers", "ephemeralContainers"] {
@@ -47,6 +46,29 @@ fn pod_spec(spec: &mut Object) {
     if let Some(resources) = child(spec, "resources") {
         resource_list(resources, "limits");
         resource_list(resources, "requests");
+    }
+}
+
+/// Fields behind feature gates that are off in a stock 1.36: dropped without a word.
+fn drop_gated(spec: &mut Object) {
+    spec.remove("schedulingGroup");
+    for_each(spec, "volumes", |volume| {
+        if let Some(projected) = child(volume, "projected") {
+            for_each(projected, "sources", |source| {
+                source.remove("clusterTrustBundle");
+                source.remove("podCertificate");
+            });
+        }
+    });
+    for list in ["containers", "initContainers"] {
+        for_each(spec, list, |container| {
+            let Some(lifecycle) = child(container, "lifecycle") else { return };
+            lifecycle.remove("stopSignal");
+            // What held nothing but the signal goes with it.
+            if !lifecycle.values().any(Value::is_object) {
+                container.remove("lifecycle");
+            }
+        });
     }
 }
 
@@ -102,13 +124,12 @@ fn volume(volume: &mut Object) {
         let policy = pull_policy(reference);
         set_text(source, "pullPolicy", policy);
     }
-    if let Some(claim) = child(volume, "ephemeral").and_then(|e| child(e, "volumeClaimTemplate")) {
-        if let Some(spec) = object_mut(claim, "spec") {
-            set(spec, "volumeMode", "Filesystem");
-            if let Some(resources) = child(spec, "resources") {
-                resource_list(resources, "limits");
-                resource_list(resources, "requests");
-            }
+    let claim = child(volume, "ephemeral").and_then(|e| child(e, "volumeClaimTemplate"));
+    if let Some(spec) = claim.and_then(|c| object_mut(c, "spec")) {
+        set(spec, "volumeMode", "Filesystem");
+        if let Some(resources) = child(spec, "resources") {
+            resource_list(resources, "limits");
+            resource_list(resources, "requests");
         }
     }
 }
@@ -173,11 +194,6 @@ fn container(container: &mut Object) {
                 handler(hook);
             }
         }
-    }
-    if let Some(context) = child(container, "securityContext")
-        && context.contains_key("procMount")
-    {
-        set_text(context, "procMount", "Default");
     }
 }
 

@@ -83,7 +83,7 @@ fn restart_policy(container: &Value, path: &Path<'_>, errors: &mut Errors) {
     }
     let list = path.child("restartPolicyRules");
     if rules.len() > RULES_MAX {
-        errors.too_long(&list, RULES_MAX);
+        errors.too_many(&list, rules.len(), RULES_MAX);
     }
     for (i, rule) in rules.iter().enumerate() {
         let path = list.index(i);
@@ -104,8 +104,9 @@ fn restart_policy(container: &Value, path: &Path<'_>, errors: &mut Errors) {
         if !matches!(operator, "In" | "NotIn") {
             errors.unsupported(&path.child("operator"), Bad::Named(operator), &["In", "NotIn"]);
         }
-        if get::list(codes, "values").len() > CODES_MAX {
-            errors.too_long(&path.child("values"), CODES_MAX);
+        let values = get::list(codes, "values").len();
+        if values > CODES_MAX {
+            errors.too_many(&path.child("values"), values, CODES_MAX);
         }
     }
 }

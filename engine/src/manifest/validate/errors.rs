@@ -136,6 +136,11 @@ impl Errors {
         self.push("FieldValueTooLong", path, format!("Too long: may not be more than {max} bytes"));
     }
 
+    pub fn too_many(&mut self, path: &Path<'_>, actual: usize, max: usize) {
+        let message = format!("Too many: {actual}: must have at most {max} items");
+        self.push("FieldValueTooMany", path, message);
+    }
+
     pub fn not_found(&mut self, path: &Path<'_>, bad: Bad<'_>, detail: &str) {
         self.push("FieldValueNotFound", path, with_detail(&format!("Not found: {bad}"), detail));
     }

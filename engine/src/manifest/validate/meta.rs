@@ -181,8 +181,25 @@ fn managed_fields(meta: &Value, errors: &mut Errors) {
     }
 }
 
-/// `ValidateObjectMetaUpdate`.
+/// The rules of an update. The registry checks the common ones before the kind does, and both compare with
+/// the stored object: a bad label is reported three times among the causes, and once in the text.
 pub(super) fn object_meta_update(new: &Value, old: &Value, errors: &mut Errors) {
+    let generate = get::text(new, "generateName");
+    for bad in ["/", "%"].iter().filter(|bad| generate.contains(**bad)) {
+        let detail = format!("may not contain '{bad}'");
+        errors.invalid(&METADATA.child("generateName"), Bad::Text(generate), &detail);
+    }
+    common(new, errors);
+    let finalizers = METADATA.child("finalizers");
+    finalizer_names(new, &finalizers, errors);
+    managed_fields(new, errors);
+    compare(new, old, errors);
+    compare(new, old, errors);
+    standard_finalizers(new, &finalizers, errors);
+}
+
+/// `ValidateObjectMetaAccessorUpdate`.
+fn compare(new: &Value, old: &Value, errors: &mut Errors) {
     if !get::at(old, "deletionTimestamp").is_null() {
         let old_names = get::texts(old, "finalizers");
         let mut extra: Vec<_> = get::texts(new, "finalizers");
@@ -201,14 +218,16 @@ pub(super) fn object_meta_update(new: &Value, old: &Value, errors: &mut Errors) 
         let generation = Bad::Int(get::int(new, "generation"));
         errors.invalid(&METADATA.child("generation"), generation, "must not be decremented");
     }
-    for key in ["name", "namespace", "uid"] {
-        if get::text(new, key) != get::text(old, key) {
-            let bad = get::text(new, key);
-            let bad = if key == "uid" { Bad::Named(bad) } else { Bad::Text(bad) };
+    for key in ["name", "namespace", "uid", "deletionTimestamp", "deletionGracePeriodSeconds"] {
+        let (now, before) = (get::at(new, key), get::at(old, key));
+        if now != before {
+            let bad = match now.as_str() {
+                Some(text) if matches!(key, "name" | "namespace") => Bad::Text(text),
+                _ => Bad::Value(now),
+            };
             errors.invalid(&METADATA.child(key), bad, "field is immutable");
         }
     }
     common(new, errors);
     managed_fields(new, errors);
-    standard_finalizers(new, &METADATA.child("finalizers"), errors);
 }

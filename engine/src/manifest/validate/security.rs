@@ -73,7 +73,8 @@ pub(super) fn pod(scope: &Scope<'_>, path: &Path<'_>, errors: &mut Errors) {
     windows::options(get::at(context, "windowsOptions"), &path.child("windowsOptions"), errors);
     app_armor(get::at(context, "appArmorProfile"), &path.child("appArmorProfile"), errors);
     choice(context, "supplementalGroupsPolicy", &["Merge", "Strict"], path, errors);
-    choice(context, "seLinuxChangePolicy", &["MountOption", "Recursive"], path, errors);
+    // MountOption is behind a feature gate that is off.
+    choice(context, "seLinuxChangePolicy", &["Recursive"], path, errors);
 }
 
 fn choice(value: &Value, key: &str, supported: &[&str], path: &Path<'_>, errors: &mut Errors) {

@@ -311,7 +311,7 @@ fn claim_spec(spec: &Value, path: &Path<'_>, errors: &mut Errors) {
         errors.unsupported(&at, Bad::Named(mode), &MODES);
     }
     let single = |m: &&str| *m == "ReadWriteOncePod";
-    if modes.iter().any(|m| single(m)) && modes.iter().any(|m| MODES.contains(m) && !single(m)) {
+    if modes.iter().any(single) && modes.iter().any(|m| MODES.contains(m) && !single(m)) {
         errors.forbidden(&at, "may not use ReadWriteOncePod with other access modes");
     }
     let resources = path.child("resources");

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use kubetape_engine::event::{Body, Event, Why};
-use kubetape_engine::names::{Names, NodeId, ObjectId, PodId, Seq, sym};
+use kubetape_engine::event::{Body, Event, Track, Why};
+use kubetape_engine::names::{Names, NodeId, ObjectId, PodId, Seq, Sym, sym};
 use kubetape_engine::time::Time;
 
 /// More than anybody reads. Beyond it a run's placements are counted, not listed.
@@ -18,8 +18,6 @@ pub struct Stay {
     pub node: NodeId,
     /// When it was created.
     pub since: Time,
-    /// The event that created it.
-    pub made: Seq,
     /// When its deletion was accepted, and why; or when it was gone without one.
     pub until: Option<(Time, Why)>,
 }
@@ -31,7 +29,11 @@ pub struct History {
     pub stays: Vec<Stay>,
     /// How many there were.
     pub count: u64,
+    /// How often the API server refused an owner's pod, by its reason.
+    pub refused: BTreeMap<(ObjectId, Sym), u64>,
     open: BTreeMap<PodId, usize>,
+    /// What people's deletions of pods were about.
+    deeds: BTreeMap<Seq, usize>,
     seen: u64,
 }
 
@@ -47,11 +49,18 @@ impl History {
                     self.count += 1;
                     if self.stays.len() < KEPT_MAX {
                         self.open.insert(pod, self.stays.len());
-                        let made = Seq(self.seen);
-                        self.stays.push(Stay { owner, node, since: event.at, made, until: None });
+                        self.stays.push(Stay { owner, node, since: event.at, until: None });
                     }
                 }
-                Body::PodDeleted { pod, why, .. } => self.end(pod, event.at, why),
+                Body::PodRefused { owner, reason, .. } => {
+                    *self.refused.entry((owner, reason)).or_default() += 1;
+                }
+                Body::PodDeleted { pod, why, .. } => {
+                    if let (Track::User, Some(&stay)) = (event.track, self.open.get(&pod)) {
+                        self.deeds.insert(Seq(self.seen), stay);
+                    }
+                    self.end(pod, event.at, why);
+                }
                 Body::PodGone { pod } => {
                     self.end(pod, event.at, Why::Unknown);
                     self.open.remove(&pod);
@@ -65,6 +74,11 @@ impl History {
         if let Some(&index) = self.open.get(&pod) {
             self.stays[index].until.get_or_insert((at, why));
         }
+    }
+
+    /// Which pod a person's deletion was about: the event's number in the run says which deletion.
+    pub fn about(&self, deletion: Seq) -> Option<&Stay> {
+        self.deeds.get(&deletion).and_then(|&stay| self.stays.get(stay))
     }
 
     /// In order of DaemonSet, node, time.

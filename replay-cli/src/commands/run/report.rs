@@ -9,7 +9,7 @@ use kubetape_engine::log::Digest;
 use kubetape_engine::names::{ObjectId, sym};
 use kubetape_engine::replay::{EndedBy, Summary, Tracks};
 use kubetape_engine::sim::World;
-use kubetape_engine::time::Time;
+use kubetape_engine::time::{Micros, Time};
 use serde::Serialize;
 
 use super::history::{History, Stay};
@@ -18,6 +18,7 @@ use crate::commands::show::daemonsets;
 use crate::describe::why_words;
 use crate::error::CliError;
 use crate::output::Out;
+use crate::output::age::rounded;
 use crate::output::style::Paint;
 use crate::output::table::{Cell, Table};
 
@@ -27,7 +28,7 @@ const LISTED_MAX: usize = 60;
 const TOLD_MAX: usize = 60;
 
 /// Everything that is known of a run.
-pub struct Report<'a> {
+pub struct Summed<'a> {
     pub args: &'a Args,
     pub world: &'a World,
     pub summary: &'a Summary,
@@ -91,7 +92,7 @@ struct StoryRow {
     deleted: u64,
 }
 
-impl Report<'_> {
+impl Summed<'_> {
     /// Warns of what may make the run less than it seems.
     pub fn warn(&self, out: &mut Out) {
         let trace = self.args.trace.display();
@@ -101,11 +102,18 @@ impl Report<'_> {
                 out.warn(format!("{trace} has no event on track {track}: playing it back plays nothing"));
             }
         }
+        let names = &self.world.names;
+        for ((owner, reason), count) in &self.history.refused {
+            let (owner, reason) = (names.object_name(*owner), names.text(*reason));
+            let pods = if *count == 1 { "a pod was" } else { "pods were" };
+            out.warn(format!("{owner}: {pods} refused {count} times: {reason}"));
+            if reason.contains("PriorityClass") {
+                out.note("  hint: `kubectl get priorityclasses -o yaml` shows it; add it with -f, or import it with the trace");
+            }
+        }
         for class in &self.summary.undefined_priority_classes {
-            out.warn(format!(
-                "priority class {class:?} is named by pods and defined by nothing: they count as priority 0 \
-                 (hint: import it with the trace, or add it: kubectl get priorityclass {class} -o yaml, and -f)"
-            ));
+            out.warn(format!("priority class {class:?} is named by pods and defined by nothing: they count as priority 0"));
+            out.note("  hint: `kubectl get priorityclasses -o yaml` shows it; add it with -f, or import it with the trace");
         }
         let misfits = self.summary.misfits;
         for (count, what) in [
@@ -135,8 +143,11 @@ impl Report<'_> {
         writeln!(out, "Replayed {}: {} events", self.args.trace.display(), summary.trace_events)?;
         if let (Some(begin), Some(end)) = (summary.begin, summary.end) {
             let trace_end = summary.trace_end.unwrap_or(end);
-            let more =
-                if end > trace_end { format!(", and {} more", end - trace_end) } else { String::new() };
+            let more = if end > trace_end {
+                format!(", and {} more", rounded(end - trace_end))
+            } else {
+                String::new()
+            };
             let ended = match summary.ended_by {
                 EndedBy::Settled => " until everything had settled",
                 EndedBy::TraceEnd => ", where the trace ends",
@@ -144,7 +155,11 @@ impl Report<'_> {
                 EndedBy::Patience => "; it has not settled, and that is as long as a run waits",
                 EndedBy::NothingLeft => "; it has not settled, and nothing is left to happen",
             };
-            field("Time", &format!("{begin} to {trace_end} ({}){more}{ended}", trace_end - begin), out)?;
+            field(
+                "Time",
+                &format!("{begin} to {trace_end} ({}){more}{ended}", rounded(trace_end - begin)),
+                out,
+            )?;
         }
         field("Played back", &self.tracks(|track| summary.played[track as usize]), out)?;
         field("Simulated", &self.tracks(|track| summary.simulated(track)), out)?;
@@ -243,21 +258,22 @@ impl Report<'_> {
 
     fn print_story(&self, out: &mut Out) -> Result<(), CliError> {
         let World { names, cluster, .. } = self.world;
-        let lines = story::tell(&self.summary.milestones, names, cluster);
+        let lines = story::tell(&self.summary.milestones, self.history, names, cluster);
         if lines.is_empty() {
             return Ok(());
         }
         heading("What changed", out)?;
         for line in lines.iter().take(TOLD_MAX) {
             let (at, seq) = (self.since(line.at), line.seq.to_string());
-            let followed = story::effects(&line.effects, names);
-            write!(out, "{at:>10}  {seq:>6}  {}", line.what)?;
-            if followed.is_empty() {
-                writeln!(out)?;
-            } else {
-                let within = line.until - line.at;
+            let followed = line.followed(names);
+            writeln!(out, "{at:>11}  {seq:>6}  {}", line.what())?;
+            if !followed.is_empty() {
                 let followed = out.style.paint(Paint::Good, &followed).into_owned();
-                writeln!(out, "\n{:20}-> {followed} within {within}", "")?;
+                let within = match rounded(line.until - line.at) {
+                    Micros::ZERO => "at once".to_owned(),
+                    within => format!("within {within}"),
+                };
+                writeln!(out, "{:21}-> {followed} {within}", "")?;
             }
         }
         match lines.len().saturating_sub(TOLD_MAX) {
@@ -283,7 +299,7 @@ impl Report<'_> {
 
     /// A moment as its distance from the run's beginning, which is easier to read than two timestamps.
     fn since(&self, at: Time) -> String {
-        format!("+{}", at - self.summary.begin.unwrap_or(at))
+        format!("+{}", rounded(at - self.summary.begin.unwrap_or(at)))
     }
 
     pub fn json(&self, out: &mut Out) -> Result<(), CliError> {
@@ -308,7 +324,7 @@ impl Report<'_> {
         let told = |line: &story::Line| StoryRow {
             time: line.at.to_string(),
             event: line.seq.0,
-            text: line.what.clone(),
+            text: line.what(),
             created: line.effects.values().map(|e| e.created).sum(),
             deleted: line.effects.values().map(|e| e.deleted).sum(),
         };
@@ -339,7 +355,7 @@ impl Report<'_> {
             pods: cluster.pod_count(),
             daemonsets: self.rows(),
             placements: self.history.sorted(names).iter().map(stay).collect(),
-            story: story::tell(&summary.milestones, names, cluster).iter().map(told).collect(),
+            story: story::tell(&summary.milestones, self.history, names, cluster).iter().map(told).collect(),
             digest: self.digest.to_string(),
             seconds: self.took.as_secs_f64(),
             events_per_second: self.rate(),

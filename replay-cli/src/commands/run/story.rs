@@ -1,6 +1,6 @@
 //! What came from outside during a run and what followed from it, like with like.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kubetape_engine::cluster::Cluster;
 use kubetape_engine::event::Body;
@@ -8,10 +8,14 @@ use kubetape_engine::names::{Names, ObjectId, Seq};
 use kubetape_engine::replay::{Effects, Milestone};
 use kubetape_engine::time::{Micros, Time};
 
-use crate::describe::{Words, describe};
+use super::history::History;
+use crate::describe::{Words, describe, why_words};
 
 /// How far apart things of one kind may happen and still be told in one line.
 const TOGETHER: Micros = Micros::seconds(5);
+
+/// How many nodes one line names.
+const NAMED_MAX: usize = 4;
 
 /// One line of the story.
 pub struct Line {
@@ -19,86 +23,115 @@ pub struct Line {
     pub at: Time,
     /// The first event.
     pub seq: Seq,
-    /// What happened.
-    pub what: String,
     /// What followed, by owner.
     pub effects: BTreeMap<ObjectId, Effects>,
     /// When the last of it came.
     pub until: Time,
-    count: usize,
     last: Time,
-    key: String,
-    first_node: String,
+    nodes: Vec<String>,
+    /// What happened, after the nodes if it happened to nodes.
+    deed: String,
 }
 
 /// Tells milestones, in order; neighbours that differ in their node alone are told as one.
-pub fn tell(milestones: &[Milestone], names: &Names, cluster: &Cluster) -> Vec<Line> {
+pub fn tell(milestones: &[Milestone], history: &History, names: &Names, cluster: &Cluster) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
+    let mut applied = BTreeSet::new();
     for milestone in milestones {
-        let mut line = line(milestone, names, cluster);
+        let mut line = line(milestone, history, names, cluster);
+        if let Body::Applied { object, .. } = milestone.event.body {
+            let again = if applied.insert(object) { "applied" } else { "applied again" };
+            line.deed = format!("{} {again}", Words { names, cluster }.object(object));
+        }
         match lines.last_mut() {
-            Some(last) if last.key == line.key && milestone.at <= last.last + TOGETHER => {
-                last.count += 1;
-                last.last = milestone.at;
-                last.until = last.until.max(milestone.until);
-                for (owner, effects) in std::mem::take(&mut line.effects) {
-                    let sum = last.effects.entry(owner).or_default();
-                    sum.created += effects.created;
-                    sum.deleted += effects.deleted;
-                }
-                let rest = last.key.replacen("node *", "", 1);
-                last.what =
-                    format!("{} nodes from {} to {}:{rest}", last.count, last.first_node, line.first_node);
-            }
+            Some(last) if last.takes(&line) => last.take(line),
             _ => lines.push(line),
         }
     }
     lines
 }
 
-fn line(milestone: &Milestone, names: &Names, cluster: &Cluster) -> Line {
+fn line(milestone: &Milestone, history: &History, names: &Names, cluster: &Cluster) -> Line {
     let event = &milestone.event;
+    let words = Words { names, cluster };
     let node = event.body.node().map(|node| names.node_name(node).to_owned());
-    let (what, key) = match (&node, event.body) {
+    let deed = match (&node, event.body) {
         // Every node has labels of its own, which would keep neighbours apart.
-        (Some(node), Body::NodeJoined { spec, .. }) => {
-            let taints = &names.node_spec_of(spec).taints;
-            let words = Words { names, cluster };
-            let tainted =
-                if taints.is_empty() { String::new() } else { format!(", tainted {}", words.taints(taints)) };
-            (format!("node {node} joined{tainted}"), format!("node * joined{tainted}"))
-        }
+        (_, Body::NodeJoined { spec, .. }) => match names.node_spec_of(spec).taints.as_slice() {
+            [] => "joined".to_owned(),
+            taints => format!("joined, tainted {}", words.taints(taints)),
+        },
+        (_, Body::PodDeleted { why, .. }) => match history.about(milestone.seq) {
+            Some(stay) => {
+                let (owner, node) = (names.object_name(stay.owner), names.node_name(stay.node));
+                format!("the pod of {owner} on {node} deleted: {}", why_words(why))
+            }
+            None => format!("a pod deleted: {}", why_words(why)),
+        },
         (Some(node), _) => {
-            let what = describe(event, names, cluster);
-            let key = what.replacen(&format!("node {node}"), "node *", 1);
-            (what, key)
+            let whole = describe(event, names, cluster);
+            whole.strip_prefix(&format!("node {node} ")).map_or(whole.clone(), str::to_owned)
         }
-        // Each is a deed of its own.
-        (None, _) => (describe(event, names, cluster), format!("{}", milestone.seq)),
+        (None, _) => describe(event, names, cluster),
     };
     Line {
         at: milestone.at,
         seq: milestone.seq,
-        what,
         effects: milestone.effects.clone(),
         until: milestone.until,
-        count: 1,
         last: milestone.at,
-        key,
-        first_node: node.unwrap_or_default(),
+        nodes: node.into_iter().collect(),
+        deed,
     }
 }
 
-/// `3 pods of default/fluentd created, 1 deleted`; nothing if nothing followed.
-pub fn effects(effects: &BTreeMap<ObjectId, Effects>, names: &Names) -> String {
-    let pods = |n: u64| if n == 1 { "1 pod".to_owned() } else { format!("{n} pods") };
-    let one = |(owner, effects): (&ObjectId, &Effects)| {
-        let owner = names.object_name(*owner);
-        match (effects.created, effects.deleted) {
-            (created, 0) => format!("{} of {owner} created", pods(created)),
-            (0, deleted) => format!("{} of {owner} deleted", pods(deleted)),
-            (created, deleted) => format!("{} of {owner} created, {deleted} deleted", pods(created)),
+impl Line {
+    /// Whether another line says the same of another node.
+    fn takes(&self, next: &Line) -> bool {
+        !self.nodes.is_empty()
+            && !next.nodes.is_empty()
+            && self.deed == next.deed
+            && next.at <= self.last + TOGETHER
+    }
+
+    fn take(&mut self, next: Line) {
+        self.last = next.at;
+        self.until = self.until.max(next.until);
+        self.nodes.extend(next.nodes);
+        for (owner, effects) in next.effects {
+            let sum = self.effects.entry(owner).or_default();
+            sum.created += effects.created;
+            sum.deleted += effects.deleted;
         }
-    };
-    effects.iter().map(one).collect::<Vec<_>>().join("; ")
+    }
+
+    /// What happened, in one line.
+    pub fn what(&self) -> String {
+        let nodes = match self.nodes.as_slice() {
+            [] => return self.deed.clone(),
+            [node] => return format!("node {node} {}", self.deed),
+            nodes => nodes,
+        };
+        let count = nodes.len();
+        let names = match nodes {
+            [first, .., last] if count > NAMED_MAX => format!("{first} ... {last}"),
+            nodes => nodes.join(", "),
+        };
+        let deed = self.deed.replace(" its ", " their ").replace("posts again", "post again");
+        format!("{count} nodes ({names}) {deed}")
+    }
+
+    /// `3 pods of default/fluentd created, 1 deleted`; nothing if nothing followed.
+    pub fn followed(&self, names: &Names) -> String {
+        let pods = |n: u64| if n == 1 { "1 pod".to_owned() } else { format!("{n} pods") };
+        let one = |(owner, effects): (&ObjectId, &Effects)| {
+            let owner = names.object_name(*owner);
+            match (effects.created, effects.deleted) {
+                (created, 0) => format!("{} of {owner} created", pods(created)),
+                (0, deleted) => format!("{} of {owner} deleted", pods(deleted)),
+                (created, deleted) => format!("{} of {owner} created, {deleted} deleted", pods(created)),
+            }
+        };
+        self.effects.iter().map(one).collect::<Vec<_>>().join("; ")
+    }
 }

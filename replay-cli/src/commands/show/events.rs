@@ -91,7 +91,8 @@ fn print_row(event: &Event, state: &State, wide: bool, out: &mut Out) -> Result<
     let by = match state.names.text(event.by) {
         _ if !wide => String::new(),
         "" => format!("{:24} ", "-"),
-        by => format!("{by:24} "),
+        // The part before is the same for all controllers.
+        by => format!("{:24} ", by.strip_prefix("system:serviceaccount:").unwrap_or(by)),
     };
     let mark = if event.flags.has(Flags::INFERRED) { " (inferred)" } else { "" };
     let (seq, cause) = (number(state.last), number(event.cause));

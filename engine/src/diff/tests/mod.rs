@@ -1,6 +1,8 @@
 //! Comparisons of small worlds.
 #![allow(clippy::unwrap_used)]
 
+mod over_time;
+
 use proptest::prelude::*;
 
 use super::settled::{Interval, scan};
@@ -137,14 +139,19 @@ fn pods_without_a_known_revision_are_told_apart_by_what_they_are_made_from() {
 }
 
 #[test]
-fn a_log_is_settled_five_seconds_after_and_before_what_controllers_do() {
+fn a_log_is_settled_five_seconds_after_what_controllers_do_and_before_what_they_do_by_themselves() {
     let mut log = lesson(&[], "abc");
-    log.wait(30);
+    log.wait(30).start("fluentd", "n1");
+    log.wait(20).join("n4", &[]);
     let fluentd = log.daemon_set("fluentd", "fluentd:2", "new");
     log.observe(fluentd);
-    log.wait(20).join("n4", &[]);
+    log.wait(20).join("n5", &[]);
     let settled = scan(&mut log.side().unwrap()).unwrap();
-    let stretches = [(5, 25), (35, 50)];
+    let joined = seconds(50).0 - 1;
+    assert_eq!(settled.intervals[1].end, Time(joined), "up to the moment at which the node joins");
+    let stretches = [(5, 25), (35, 50), (55, 70)];
+    let mut settled = settled;
+    settled.intervals[1].end = seconds(50);
     let expected = stretches.map(|(start, end)| Interval { start: seconds(start), end: seconds(end) });
     assert_eq!(settled.intervals, expected);
 }
@@ -189,7 +196,7 @@ fn the_last_settled_moment_is_compared_even_if_the_logs_go_on() {
     b.wait(20).delete("fluentd", "n2", Why::User, Seq::NONE);
     let comparison = diff(|| longer.side(), || b.side(), When::Settled).unwrap();
     assert_eq!(comparison.moments.len(), 1);
-    assert_eq!(comparison.moments[0].at_a, seconds(5));
+    assert_eq!(comparison.moments[0].at_a, seconds(15));
     assert!(comparison.is_same(Strictness::Strict));
     let at_end = diff(|| longer.side(), || b.side(), When::End).unwrap();
     assert!(!at_end.is_same(Strictness::Placements));
@@ -198,7 +205,7 @@ fn the_last_settled_moment_is_compared_even_if_the_logs_go_on() {
 }
 
 #[test]
-fn every_settled_compares_once_a_stretch_and_at_the_end() {
+fn every_settled_compares_at_both_ends_of_a_stretch_and_at_the_end() {
     let mut a = lesson(&[], "abc");
     let fluentd = a.cluster.daemon_sets().next().unwrap().0.id;
     a.wait(30).create(fluentd, "n9", Seq::NONE);
@@ -206,7 +213,7 @@ fn every_settled_compares_once_a_stretch_and_at_the_end() {
     let b = a.clone();
     let comparison = diff(|| a.side(), || b.side(), When::EverySettled).unwrap();
     let moments: Vec<_> = comparison.moments.iter().map(|moment| moment.at_a).collect();
-    assert_eq!(moments, [seconds(5), seconds(35), seconds(50)]);
+    assert_eq!(moments, [seconds(5), seconds(25), seconds(35), seconds(50)]);
 }
 
 #[test]
@@ -331,9 +338,12 @@ proptest! {
 
 /// The definition of a settled moment, word by word.
 fn settled_by_definition(log: &Log, t: Time) -> bool {
-    let near = |at: Time| (at.0 - t.0).abs() < settled::QUIET.0;
-    let began = log.events[0].at;
-    if near(began) || log.events.iter().any(|event| settled::disturbs(event.track) && near(event.at)) {
+    let disturbs = |event: &&crate::event::Event| settled::disturbs(event.track);
+    let near = |event: &crate::event::Event| (event.at.0 - t.0).abs() < settled::QUIET.0;
+    let (before, after): (Vec<_>, Vec<_>) = log.events.iter().partition(|event| event.at <= t);
+    // What follows something from outside answers that.
+    let mut own = after.into_iter().take_while(|event| disturbs(event));
+    if before.is_empty() || before.into_iter().filter(disturbs).any(near) || own.any(near) {
         return false;
     }
     let mut side = log.side().unwrap();

@@ -1,0 +1,204 @@
+//! Rollouts, divergences and causes of small worlds.
+
+use super::*;
+use crate::event::{Event, WorkloadStatus};
+use crate::names::{Effect, ObjectId, Taint};
+
+/// Writes a status of three nodes.
+fn status(log: &mut Log, object: ObjectId, updated: u32, unavailable: u32) {
+    let status = WorkloadStatus {
+        desired: 3,
+        updated,
+        available: 3 - unavailable,
+        unavailable,
+        observed_generation: log.cluster.object(object).unwrap().generation,
+        ..WorkloadStatus::default()
+    };
+    log.push(Track::DaemonSet, Body::StatusWritten { object, status });
+}
+
+#[test]
+fn a_rollout_lasts_until_all_pods_are_updated_and_available() {
+    let mut log = Log::new(&[]);
+    let object = log.daemon_set("fluentd", "fluentd:1", "one");
+    status(&mut log, object, 0, 3);
+    log.wait(10);
+    status(&mut log, object, 3, 0);
+    log.wait(90);
+    let before = Seq(log.events.len() as u64);
+    log.daemon_set("fluentd", "fluentd:2", "two");
+    status(&mut log, object, 0, 1);
+    log.wait(20);
+    status(&mut log, object, 2, 2);
+    log.wait(5);
+    status(&mut log, object, 3, 0);
+    log.wait(100);
+    status(&mut log, object, 3, 0);
+    let over_time = over_time(&mut log.side().unwrap(), Time::MAX).unwrap();
+    let set = &over_time.daemon_sets["default/fluentd"];
+    let durations: Vec<_> = set.rollouts.iter().map(Rollout::duration).collect();
+    assert_eq!(durations, [Some(Micros::seconds(10)), Some(Micros::seconds(25))]);
+    assert!(set.rollouts[0].initial && !set.rollouts[1].initial);
+    assert_eq!(set.rollouts[1].began, before.next());
+    let second = set.rollouts[1].unavailability;
+    assert_eq!(second, Unavailability { peak: 2, pod_us: (20 + 2 * 5) * 1_000_000 });
+    assert_eq!(set.unavailability.pod_us, (3 * 10 + 20 + 2 * 5) * 1_000_000);
+    // Without `updateStrategy` nothing bounds unavailability.
+    assert_eq!(set.rollouts[1].over_budget, Micros::ZERO);
+}
+
+#[test]
+fn a_rollout_that_the_next_one_overtakes_never_completes() {
+    let mut log = Log::new(&[]);
+    let object = log.daemon_set("fluentd", "fluentd:1", "one");
+    log.wait(10).daemon_set("fluentd", "fluentd:2", "two");
+    log.wait(10);
+    status(&mut log, object, 3, 0);
+    let over_time = over_time(&mut log.side().unwrap(), Time::MAX).unwrap();
+    let rollouts = &over_time.daemon_sets["default/fluentd"].rollouts;
+    let durations: Vec<_> = rollouts.iter().map(Rollout::duration).collect();
+    assert_eq!(durations, [None, Some(Micros::seconds(10))]);
+}
+
+#[test]
+fn time_over_the_budget_is_counted_after_the_first_rollout() {
+    let mut log = Log::new(&[]);
+    let strategy =
+        r#""updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"maxUnavailable":1,"maxSurge":0}},"#;
+    let object = log.daemon_set_with("fluentd", "fluentd:1", "one", strategy);
+    status(&mut log, object, 0, 3);
+    log.wait(10);
+    status(&mut log, object, 3, 0);
+    log.daemon_set_with("fluentd", "fluentd:2", "two", strategy);
+    status(&mut log, object, 0, 1);
+    log.wait(7);
+    status(&mut log, object, 1, 2);
+    log.wait(4);
+    status(&mut log, object, 3, 0);
+    let over_time = over_time(&mut log.side().unwrap(), Time::MAX).unwrap();
+    let rollouts = &over_time.daemon_sets["default/fluentd"].rollouts;
+    assert_eq!(rollouts[0].over_budget, Micros::ZERO);
+    assert_eq!(rollouts[1].over_budget, Micros::seconds(4));
+}
+
+#[test]
+fn pods_and_restarts_are_counted() {
+    let mut log = lesson(&[], "abc");
+    let pod = log.pod("fluentd", "n1");
+    for restarts in [1, 3] {
+        log.push(Track::Kubelet, Body::PodRestarted { pod, restarts });
+    }
+    log.delete("fluentd", "n2", Why::User, Seq::NONE);
+    log.gone("fluentd", "n2");
+    let over_time = over_time(&mut log.side().unwrap(), Time::MAX).unwrap();
+    let set = &over_time.daemon_sets["default/fluentd"];
+    assert_eq!((set.pods_created, set.pods_deleted, set.container_restarts), (3, 1, 3));
+}
+
+#[test]
+fn the_first_event_that_differs_is_found() {
+    // More events than are compared at once, so that the stretch has to be found too.
+    let mut a = Log::new(&[]);
+    for node in 0..3000 {
+        a.join(&format!("n{node}"), &[]);
+    }
+    let mut b = Log::new(&["n2999", "n7"]);
+    for node in 0..3000 {
+        b.join(&format!("n{node}"), &[]);
+    }
+    assert!(first_divergence(|| a.side(), || b.side()).unwrap().is_none());
+    let node = b.node("n77");
+    b.push(Track::Cluster, Body::NodeCordoned { node });
+    let node = a.node("n78");
+    a.push(Track::Cluster, Body::NodeCordoned { node });
+    let found = first_divergence(|| a.side(), || b.side()).unwrap().unwrap();
+    assert_eq!(found.seq, Seq(3001));
+    assert_eq!(found.side_a.cluster().nodes().len(), 3000);
+    assert_eq!(found.side_b.names().node_name(found.b.unwrap().body.node().unwrap()), "n77");
+    drop(found);
+    b.events.truncate(2000);
+    let shorter = first_divergence(|| a.side(), || b.side()).unwrap().unwrap();
+    assert_eq!((shorter.seq, shorter.b), (Seq(2001), None));
+    assert!(shorter.a.is_some());
+}
+
+#[test]
+fn what_only_the_origin_tells_apart_is_the_same() {
+    let a = lesson(&[], "abc");
+    let mut b = a.clone();
+    b.events = b.events.iter().map(|event| Event { origin: Seq(7), ..*event }).collect();
+    assert!(first_divergence(|| a.side(), || b.side()).unwrap().is_none());
+}
+
+#[test]
+fn decisions_are_compared_whenever_they_were_taken() {
+    let mut a = lesson(&[], "abc");
+    let mut b = lesson(&["n3"], "abc");
+    a.wait(3).delete("fluentd", "n1", Why::Outdated, Seq::NONE);
+    a.wait(3).delete("fluentd", "n2", Why::Outdated, Seq::NONE);
+    b.wait(1).delete("fluentd", "n2", Why::Outdated, Seq::NONE);
+    b.wait(9).delete("fluentd", "n1", Why::Outdated, Seq::NONE);
+    let same = first_decision(a.side().unwrap(), b.side().unwrap()).unwrap();
+    assert_eq!(same, None);
+    let fluentd = a.cluster.daemon_sets().next().unwrap().0.id;
+    a.gone("fluentd", "n1");
+    a.wait(1).create(fluentd, "n1", Seq::NONE);
+    b.wait(1).delete("fluentd", "n3", Why::User, Seq::NONE);
+    let found = first_decision(a.side().unwrap(), b.side().unwrap()).unwrap().unwrap();
+    assert_eq!((found.daemon_set.as_str(), found.node.as_str()), ("default/fluentd", "n1"));
+    assert_eq!((found.a.unwrap().verb, found.b), (Verb::Created, None));
+    assert_eq!(found.at(), seconds(7));
+}
+
+#[test]
+fn causes_are_shared_by_what_was_done_to_each_node() {
+    let mut log = lesson(&[], "abc");
+    let (key, value) = (log.names.sym("gpu"), log.names.sym("true"));
+    for name in ["n1", "n3"] {
+        let node = log.node(name);
+        let taint = Taint { key, value, effect: Effect::NoExecute };
+        let tainted = log.push(Track::Cluster, Body::NodeTaintAdded { node, taint });
+        log.delete("fluentd", name, Why::NodeNoLongerFits, tainted);
+    }
+    log.delete("fluentd", "n2", Why::User, Seq::NONE);
+    let wanted: Vec<_> =
+        ["n1", "n2", "n3", "n4"].map(|node| ("default/fluentd".to_owned(), node.to_owned())).into();
+    let causes = causes(|| log.side(), Time::MAX, &wanted).unwrap();
+    let shared = causes.shared("default/fluentd", ["n1", "n2", "n3", "n4"]);
+    assert_eq!(shared.len(), 2);
+    assert_eq!((shared[0].placements, shared[0].roots, shared[0].verb), (2, 2, Verb::Deleted));
+    assert_eq!(shared[0].why, Some(Why::NodeNoLongerFits));
+    assert!(matches!(shared[0].root.body, Body::NodeTaintAdded { .. }));
+    assert_eq!(causes.of("default/fluentd", "n1").unwrap().events.len(), 2);
+    assert_eq!((shared[1].placements, shared[1].why), (1, Some(Why::User)));
+    assert_eq!(causes.of("default/fluentd", "n4"), None);
+}
+
+#[test]
+fn changes_are_grouped_and_costs_are_told_when_asked_for() {
+    let mut a = Log::new(&[]);
+    for i in 0..40 {
+        a.join(&format!("n{i:02}"), &[("pool", if i % 4 == 0 { "gpu" } else { "cpu" }), ("os", "linux")]);
+    }
+    let fluentd = a.daemon_set("fluentd", "fluentd:1", "abc");
+    for i in 0..40 {
+        a.create(fluentd, &format!("n{i:02}"), Seq::NONE);
+    }
+    a.observe(fluentd);
+    let mut b = a.clone();
+    for i in (0..40).step_by(4) {
+        b.delete("fluentd", &format!("n{i:02}"), Why::NodeNoLongerFits, Seq::NONE);
+        b.gone("fluentd", &format!("n{i:02}"));
+    }
+    for when in [When::Settled, When::End, When::At(seconds(3)), When::EverySettled] {
+        let options = Options { when, group: true, over_time: true };
+        let comparison = diff_with(|| a.finished(), || b.finished(), options).unwrap();
+        let [groups] = comparison.groups.as_slice() else { panic!("{comparison:#?}") };
+        let [lost] = groups.as_slice() else { panic!("{groups:#?}") };
+        assert_eq!((lost.kind, lost.name.as_str()), (ChangeKind::Lost, "fluentd"));
+        assert_eq!(lost.grouping.groups[0].expression.to_string(), "pool=gpu");
+        assert_eq!(lost.grouping.groups[0].changed, 10);
+        let cost = comparison.over_time_b.unwrap();
+        assert_eq!(cost.daemon_sets["default/fluentd"].pods_deleted, 10);
+    }
+}

@@ -1,0 +1,112 @@
+//! Recordings of real clusters, replayed and compared with themselves at every settled moment.
+#![allow(clippy::unwrap_used)]
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use kubetape_engine::diff::{Comparison, Side, Strictness, When, diff};
+use kubetape_engine::event::{Event, Track};
+use kubetape_engine::import::{self, Source};
+use kubetape_engine::names::{Names, sym};
+use kubetape_engine::replay::{Events, Plan, Sink, SourceError, Tracks, replay};
+use kubetape_engine::time::{Micros, Time};
+
+/// Keeps a run.
+#[derive(Default)]
+struct Kept(Vec<Event>);
+
+impl Sink for Kept {
+    fn write(&mut self, _names: &Names, events: &[Event]) -> Result<(), SourceError> {
+        self.0.extend_from_slice(events);
+        Ok(())
+    }
+}
+
+/// A recording's events, with the dictionary that they are told in.
+fn recording(folder: &Path) -> (Names, Vec<Event>) {
+    let sources = ["watch.jsonl.gz", "audit.jsonl.gz"]
+        .iter()
+        .map(|name| folder.join(name))
+        .filter(|path| path.exists())
+        .map(|path| Source { name: path.display().to_string(), bytes: Box::new(File::open(&path).unwrap()) })
+        .collect();
+    let mut names = Names::new();
+    let imported = import::import(sources, &import::Options::default(), &mut names, &mut |_| {}).unwrap();
+    (names, [imported.genesis, imported.events].concat())
+}
+
+/// A recording and what came of replaying it.
+struct Replayed {
+    names: Names,
+    trace: Vec<Event>,
+    run_names: Names,
+    run: Vec<Event>,
+    end: Time,
+}
+
+impl Replayed {
+    fn new(folder: &Path, play: &str) -> Self {
+        let (names, trace) = recording(folder);
+        let plan = Plan { play: Tracks::parse(play).unwrap(), names: names.clone(), ..Plan::default() };
+        let mut run = Kept::default();
+        let (world, summary) = replay(&mut Events(trace.clone()), plan, &mut run, &mut |_, _| {}).unwrap();
+        Replayed { names, trace, run_names: world.names, run: run.0, end: summary.end.unwrap() }
+    }
+
+    fn compare(&self, when: When) -> Comparison {
+        let side = |names: &Names, events| Side::from_events(names.clone(), events).known_until(self.end);
+        diff(|| Ok(side(&self.names, &self.trace)), || Ok(side(&self.run_names, &self.run)), when).unwrap()
+    }
+
+    /// Just before each thing that a person did to a DaemonSet: what came before had come to its end.
+    fn phase_ends(&self) -> Vec<Time> {
+        let of_daemon_set = |event: &&Event| {
+            let object = event.body.object().filter(|_| event.track == Track::User);
+            object.is_some_and(|object| self.names.object_key(object).kind == sym::DAEMON_SET)
+        };
+        self.trace.iter().filter(of_daemon_set).map(|event| event.at - Micros(1)).collect()
+    }
+}
+
+/// Asserts that nothing differs, and shows what does.
+fn assert_same(comparison: &Comparison) {
+    let differs = comparison.moments.iter().find(|moment| !moment.is_same(Strictness::Placements));
+    assert!(differs.is_none(), "of {} moments, {differs:#?}", comparison.moments.len());
+}
+
+const WORKLOADS_PLAYED: &str = "cluster,user,workloads/replicaset,workloads/deployment";
+
+/// A recording that is only there where the project is developed.
+fn further(name: &str) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/oracle/live").join(name);
+    if !folder.exists() {
+        eprintln!("skipped: the recording {name} is not here");
+    }
+    folder.exists().then_some(folder)
+}
+
+#[test]
+fn the_lesson_is_replayed_as_it_was_recorded() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../traces/lesson");
+    let comparison = Replayed::new(&folder, WORKLOADS_PLAYED).compare(When::EverySettled);
+    assert!(comparison.moments.len() >= 6, "{} settled moments", comparison.moments.len());
+    assert_same(&comparison);
+}
+
+#[test]
+fn a_thousand_nodes_end_as_they_were_recorded() {
+    let Some(folder) = further("E-1000") else { return };
+    let replayed = Replayed::new(&folder, WORKLOADS_PLAYED);
+    let phases = replayed.phase_ends();
+    assert_eq!(phases.len(), 4, "registration, rollout, label storm, rolling update");
+    for at in phases {
+        assert_same(&replayed.compare(When::At(at)));
+    }
+    assert_same(&replayed.compare(When::EverySettled));
+}
+
+#[test]
+fn rollouts_are_replayed_as_they_were_recorded() {
+    let Some(folder) = further("B-1-unavailable") else { return };
+    assert_same(&Replayed::new(&folder, WORKLOADS_PLAYED).compare(When::EverySettled));
+}

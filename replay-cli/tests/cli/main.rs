@@ -1,0 +1,12 @@
+//! The `kubetape` command as people meet it: what they type, what they see, what they are left with.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod apply;
+mod bad_input;
+mod help;
+mod import;
+mod node;
+mod readme;
+mod run;
+mod shell;
+mod show;
