@@ -44,6 +44,12 @@ impl Lab {
         self.world.happen(Event::new(self.now(), track, body)).unwrap()
     }
 
+    /// A kubelet does something because of the last event about the pod.
+    fn kubelet(&mut self, cause: Seq, body: Body) {
+        let event = Event { cause, ..Event::new(self.now(), Track::Kubelet, body) };
+        self.world.happen(event).unwrap();
+    }
+
     fn now(&self) -> Time {
         Time(self.second * 1_000_000)
     }
@@ -119,15 +125,15 @@ impl Lab {
             let ready =
                 |status| Body::PodConditionSet { pod: id, condition: PodCondition::Ready, status, since };
             if pod.terminating() {
-                self.happen(Track::Kubelet, Body::PodGone { pod: id });
+                self.kubelet(pod.changed, Body::PodGone { pod: id });
             } else if pod.phase == Phase::Pending {
                 let running = Body::PodPhaseSet { pod: id, phase: Phase::Running, reason: Sym::EMPTY };
-                self.happen(Track::Kubelet, running);
+                self.kubelet(pod.changed, running);
                 if !image.contains("bad") {
-                    self.happen(Track::Kubelet, ready(ConditionStatus::True));
+                    self.kubelet(pod.changed, ready(ConditionStatus::True));
                 }
             } else if image.contains("flaky") && pod.ready && pod.created.0 + 2 <= self.second {
-                self.happen(Track::Kubelet, ready(ConditionStatus::False));
+                self.kubelet(pod.changed, ready(ConditionStatus::False));
             }
         }
     }

@@ -74,6 +74,8 @@ pub enum Command {
     Bench(commands::bench::Args),
     Conformance(commands::conformance::Args),
     Sweep(commands::sweep::Args),
+    #[command(subcommand)]
+    Log(commands::log::Command),
     Completions(commands::completions::Args),
     Man(commands::man::Args),
 }

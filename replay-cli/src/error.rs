@@ -135,7 +135,12 @@ pub fn snippet(text: &str, line: u32, column: u32, width: u32, why: &str) -> Str
 
 /// The words of an I/O error without the platform's number.
 pub fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
+    let no_room = matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+    );
+    // A writer behind another thread hears of a failure late, and in words that do not say which.
+    let text = if no_room { error.kind().to_string() } else { error.to_string() };
     let words = text.split(" (os error").next().unwrap_or_default();
     let mut letters = words.chars();
     match letters.next() {

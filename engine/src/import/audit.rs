@@ -116,8 +116,8 @@ impl AuditLog {
         }
         let (_, index) = best?;
         let write = &mut self.writes[index as usize];
-        // An eviction shows twice: it marks the pod, then deletes it.
-        write.taken = write.act != Act::Evict;
+        // An eviction shows twice: it marks the pod, then deletes it. A collection's deletion has many objects.
+        write.taken = write.act != Act::Evict && !key.2.is_empty();
         Some(*write)
     }
 

@@ -49,7 +49,7 @@ pub(super) fn split(
     for timed in ordered {
         let sighting = &timed.sighting;
         if matches!(sighting.view, View::Report(_) | View::Refusal(_)) {
-            if timed.initial {
+            if timed.initial || sighting.seen == Seen::Listed {
                 report.drop_one("API Event: from before the recording");
             } else {
                 history.after.push(timed);

@@ -55,7 +55,8 @@ impl Decoder {
             }
             _ => return Err(bad(first, "it has several lists of names".into())),
         }
-        out.reserve(frame.events as usize);
+        // Not what the header says: it is believed only after this.
+        out.reserve(batch.heads.len());
         let mut seq = Seq(first.0 - 1);
         self.events(batch, frame, &mut seq, out).map_err(|unreadable| match unreadable {
             Unreadable::Kind(code) => LogError::UnknownKind { seq, code },

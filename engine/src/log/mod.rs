@@ -50,6 +50,7 @@ mod payload;
 mod reader;
 mod repair;
 mod seek;
+mod stat;
 mod storage;
 mod verify;
 mod window;
@@ -61,6 +62,9 @@ mod damage_tests;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod fault_tests;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod fuzz_tests;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
@@ -80,6 +84,7 @@ pub use header::State;
 pub use reader::{Batch, Reader};
 pub use repair::{Repaired, repair};
 pub use seek::{Checkpoint, Moment, Position, SeekError, checkpoint, seek, seek_in};
+pub use stat::{Stat, stat};
 pub use storage::{MemoryStorage, Storage};
 pub use verify::{Report, verify};
 pub use writer::{Options, Recovered, SyncPolicy, Writer};

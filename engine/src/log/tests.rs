@@ -292,3 +292,18 @@ fn codes_of_kinds_stay_what_they_are() {
     let expected = include_str!("../../tests/logs/kinds.txt");
     assert!(table.starts_with(expected), "a code is never used again for something else:\n{table}");
 }
+
+#[test]
+fn a_log_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.tape");
+    std::fs::write(&path, VERSION_1).unwrap();
+    let stat = stat(&path).unwrap();
+    assert_eq!((stat.bytes, stat.events, stat.batches), (3072, 43, 7));
+    assert_eq!((stat.nodes, stat.pods, stat.checkpoints, stat.genesis), (2, 2, 0, 0));
+    assert_eq!((stat.kinds["StatusWritten"], stat.kinds.values().sum::<u64>()), (2, 43));
+    assert_eq!(stat.tracks.values().sum::<u64>(), 43);
+    assert_eq!(stat.objects, [("DaemonSet".to_owned(), 1)].into());
+    assert_eq!(stat.hundredth_bytes_per_event(), Some(7144));
+    assert!(stat.closed && stat.torn.is_none());
+}

@@ -30,7 +30,9 @@ pub(super) fn malformed(error: &ScanError, text: &str) -> Malformed {
     // A template directive on a line of its own is a flow mapping that has to be a key.
     let directive = stage == Stage::Parser && line_text.trim_start().starts_with("{{");
     let (zero_based, stage, problem) = match error.kind() {
-        ErrorKind::UnclosedQuotedScalar => (text.matches('\n').count(), stage, problem),
+        ErrorKind::UnclosedQuotedScalar | ErrorKind::UnclosedFlowCollection { .. } => {
+            (text.matches('\n').count(), stage, problem)
+        }
         ErrorKind::InvalidSimpleKey | ErrorKind::SimpleKeyExpected => {
             (next_token(text, marker.line()), stage, problem)
         }
@@ -81,19 +83,24 @@ fn wording(kind: &ErrorKind) -> (Stage, String) {
         | ErrorKind::TabInBlockIndentation
         | ErrorKind::TabInIndentation
         | ErrorKind::TabAtBlockScalarStart => (Scanner, "found character that cannot start any token"),
-        ErrorKind::ExpectedBlockMappingKey | ErrorKind::InvalidIndentation => {
-            (Parser, "did not find expected key")
-        }
-        ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::UnexpectedEofFlowMapping => {
-            (Parser, "did not find expected ',' or '}'")
-        }
-        ErrorKind::ExpectedFlowSequenceSeparator | ErrorKind::UnexpectedEofFlowSequence => {
-            (Parser, "did not find expected ',' or ']'")
-        }
+        ErrorKind::ExpectedBlockMappingKey
+        | ErrorKind::InvalidIndentation
+        | ErrorKind::InvalidTrailingDoubleQuotedScalar
+        | ErrorKind::InvalidTrailingSingleQuotedScalar
+        | ErrorKind::CommentInterceptedScalar => (Parser, "did not find expected key"),
+        ErrorKind::ExpectedFlowMappingSeparator
+        | ErrorKind::UnexpectedEofFlowMapping
+        | ErrorKind::UnclosedFlowCollection { open: '{' } => (Parser, "did not find expected ',' or '}'"),
+        ErrorKind::ExpectedFlowSequenceSeparator
+        | ErrorKind::UnexpectedEofFlowSequence
+        | ErrorKind::UnclosedFlowCollection { .. } => (Parser, "did not find expected ',' or ']'"),
+        ErrorKind::MissingDirectiveName => (Scanner, "could not find expected directive name"),
         ErrorKind::ExpectedBlockSequenceEntry => (Parser, "did not find expected '-' indicator"),
-        ErrorKind::ExpectedNodeContent | ErrorKind::BlockEntryInFlowCollection => {
-            (Parser, "did not find expected node content")
-        }
+        ErrorKind::ExpectedNodeContent
+        | ErrorKind::BlockEntryInFlowCollection
+        | ErrorKind::MisplacedFlowCollectionEnd
+        | ErrorKind::UnexpectedEofBlockMapping
+        | ErrorKind::UnexpectedEofBlockSequence => (Parser, "did not find expected node content"),
         ErrorKind::ExpectedDocumentStart => (Parser, "did not find expected <document start>"),
         ErrorKind::UndeclaredTagHandle => (Parser, "found undefined tag handle"),
         ErrorKind::RecursionLimitExceeded => (Parser, "exceeded max depth of 500"),

@@ -10,6 +10,7 @@ pub mod delete;
 pub mod diff;
 pub mod explain;
 pub mod import;
+pub mod log;
 pub mod man;
 pub mod node;
 pub mod run;
@@ -44,6 +45,7 @@ pub fn run(command: Command, out: &mut Out) -> Result<ExitCode, CliError> {
         Command::Bench(args) => bench::run(&args, out),
         Command::Conformance(args) => conformance::run(&args, out),
         Command::Sweep(args) => sweep::run(&args, out),
+        Command::Log(command) => log::run(command, out),
         Command::Completions(args) => completions::run(args, out),
         Command::Man(args) => man::run(args, out),
     }

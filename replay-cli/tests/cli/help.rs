@@ -20,6 +20,11 @@ Commands:
   import       Make a log from recordings of a real cluster
   run          Replay a trace: play back what came from outside, simulate the controllers
   diff         Compare the placements of two logs (runs or recordings)
+  explain      Explain why a pod is, or is not, on a node; what a rollout waits for; what an event
+               brought about
+  verify       Check that a trace gives the same run each time
+  test         Run a suite of cases: replay each trace and compare the placements with those
+               expected
   show         Show the state of a cluster at a moment, or its events
   node         Add what happens to a node to a log: it joins, leaves, is labelled, tainted,
                cordoned, …

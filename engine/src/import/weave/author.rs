@@ -112,10 +112,15 @@ impl Weaver<'_> {
         {
             return Some(write);
         }
-        let created = act == Act::Create && here.seen == Seen::Added;
-        created
-            .then(|| self.audit.nameless_creation(here.kind, here.namespace, here.at, is_expected))
-            .flatten()
+        let nameless = (here.kind, here.namespace, Sym::EMPTY);
+        match act {
+            Act::Create if here.seen == Seen::Added => {
+                self.audit.nameless_creation(here.kind, here.namespace, here.at, is_expected)
+            }
+            // A collection was deleted.
+            Act::Delete => self.audit.by_name(nameless, (here.version, here.at), &[Act::Delete], |_| true),
+            _ => None,
+        }
     }
 
     /// The author, by an API Event, of a deed done to the pod at hand.

@@ -61,7 +61,8 @@ impl Weaver<'_> {
         if old.manifest != new.manifest && !(same_but_generation && new.deletion.is_some()) {
             self.name_priority_class(new.priority_class, None);
             let author = self.author(Act::Change, self.change_track(old, new));
-            let body = match new.replicas.filter(|_| old.replicas != new.replicas) {
+            let scales = matches!(self.here.kind, sym::REPLICA_SET | sym::DEPLOYMENT);
+            let body = match new.replicas.filter(|_| scales && old.replicas != new.replicas) {
                 Some(replicas) if old.sans_replicas == new.sans_replicas => Body::Scaled { object, replicas },
                 _ => Body::Applied { object, manifest: new.manifest },
             };
