@@ -4,7 +4,7 @@
 //! what it left behind is the pod garbage collector's.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
@@ -35,11 +35,54 @@ impl Default for Settings {
 #[derive(Debug, Default)]
 pub struct Kubelet {
     settings: Settings,
-    timers: BinaryHeap<Reverse<Timer>>,
+    timers: Timers,
     /// Nodes that are well again: their pods' readiness is to be reported anew.
     recovered: BTreeMap<NodeId, (Time, Seq)>,
     /// What silent nodes have missed.
     held: FxHashMap<NodeId, Vec<Timer>>,
+    /// Pods that were seen to in one act.
+    done: FxHashSet<PodId>,
+}
+
+/// What is set, earliest first.
+///
+/// Delays are constants, so that what is set later is due later: starts and stops queue up in a ring each. What is
+/// not in order, such as a stop with a shorter grace period, goes to a heap.
+#[derive(Debug, Default)]
+struct Timers {
+    starts: VecDeque<Timer>,
+    stops: VecDeque<Timer>,
+    others: BinaryHeap<Reverse<Timer>>,
+}
+
+impl Timers {
+    fn set(&mut self, timer: Timer) {
+        let ring = match timer.deed {
+            Deed::Start => &mut self.starts,
+            Deed::Stop => &mut self.stops,
+        };
+        if ring.back().is_none_or(|last| *last < timer) {
+            ring.push_back(timer);
+        } else {
+            self.others.push(Reverse(timer));
+        }
+    }
+
+    fn peek(&self) -> Option<&Timer> {
+        let other = self.others.peek().map(|Reverse(timer)| timer);
+        [self.starts.front(), self.stops.front(), other].into_iter().flatten().min()
+    }
+
+    fn pop(&mut self) {
+        let Some(&first) = self.peek() else { return };
+        if self.starts.front() == Some(&first) {
+            self.starts.pop_front();
+        } else if self.stops.front() == Some(&first) {
+            self.stops.pop_front();
+        } else {
+            self.others.pop();
+        }
+    }
 }
 
 /// Something that a kubelet will do to a pod.
@@ -77,7 +120,7 @@ impl Kubelet {
     }
 
     fn set(&mut self, timer: Timer) {
-        self.timers.push(Reverse(timer));
+        self.timers.set(timer);
     }
 
     /// A pod's state as a kubelet would find it, if it still is the pod that the timer was set for.
@@ -166,7 +209,7 @@ impl Actor for Kubelet {
     }
 
     fn due(&self) -> Option<Time> {
-        let timer = self.timers.peek().map(|Reverse(timer)| timer.at);
+        let timer = self.timers.peek().map(|timer| timer.at);
         let recovered = self.recovered.values().map(|(at, _)| *at).min();
         [timer, recovered].into_iter().flatten().min()
     }
@@ -176,13 +219,13 @@ impl Actor for Kubelet {
             Self::report_readiness(context, node, cause);
         }
         // Answers are applied after the call, so a second timer of one pod at one moment must not find it again.
-        let mut done = FxHashSet::default();
-        while let Some(&Reverse(timer)) = self.timers.peek()
+        self.done.clear();
+        while let Some(&timer) = self.timers.peek()
             && timer.at <= context.now
         {
             self.timers.pop();
             let cluster = context.cluster;
-            let Some(pod) = Self::find(cluster, &timer).filter(|_| !done.contains(&timer.pod)) else {
+            let Some(pod) = Self::find(cluster, &timer).filter(|_| !self.done.contains(&timer.pod)) else {
                 continue;
             };
             let Some((id, node)) = pod.node.and_then(|id| Some((id, cluster.present_node(id)?))) else {
@@ -197,7 +240,7 @@ impl Actor for Kubelet {
                 Deed::Start => Self::start(context, &timer),
                 Deed::Stop => Self::stop(context, &timer, pod),
             }
-            done.insert(timer.pod);
+            self.done.insert(timer.pod);
         }
     }
 }

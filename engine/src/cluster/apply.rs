@@ -173,9 +173,7 @@ impl Cluster {
         node.silent = false;
         node.created = created;
         (node.joined_or_left, node.joined_or_left_at, node.changed) = (seq, event.at, seq);
-        let name = names.node_name(id);
-        let at = self.nodes_by_name.partition_point(|other| names.node_name(*other) < name);
-        self.nodes_by_name.insert(at, id);
+        self.nodes_by_name.insert(id, names);
         Ok(CHANGED)
     }
 
@@ -189,9 +187,7 @@ impl Cluster {
         let node = self.node_mut(names, id)?;
         node.present = false;
         (node.joined_or_left, node.joined_or_left_at, node.changed) = (seq, event.at, seq);
-        let name = names.node_name(id);
-        let at = self.nodes_by_name.partition_point(|other| names.node_name(*other) < name);
-        self.nodes_by_name.remove(at);
+        self.nodes_by_name.remove(id, names);
         Ok(CHANGED)
     }
 
@@ -243,8 +239,21 @@ impl Cluster {
         }
     }
 
+    /// An object, also one that is gone.
+    fn any_object_mut(&mut self, object: ObjectId) -> Option<&mut Object> {
+        self.objects.get_mut(object.index())?.as_deref_mut()
+    }
+
+    /// Where an object is or will be.
+    fn object_place(&mut self, object: ObjectId) -> &mut Option<Box<Object>> {
+        if self.objects.len() <= object.index() {
+            self.objects.resize_with(object.index() + 1, || None);
+        }
+        &mut self.objects[object.index()]
+    }
+
     fn object_mut(&mut self, names: &Names, object: ObjectId) -> Result<&mut Object, ApplyError> {
-        let found = self.objects.get_mut(&object).filter(|o| o.present);
+        let found = self.any_object_mut(object).filter(|o| o.present);
         found.ok_or_else(|| {
             let kind = names.text(names.object_key(object).kind);
             ApplyError::NoSuchObject(format!("{kind} {}", names.object_name(object)))
@@ -261,7 +270,7 @@ impl Cluster {
     ) -> Result<Change, ApplyError> {
         let key = names.object_key(id);
         let parsed = object::parse(key.kind, manifest, names)?;
-        if let Some(old) = self.objects.get_mut(&id).filter(|o| o.present) {
+        if let Some(old) = self.any_object_mut(id).filter(|o| o.present) {
             if old.manifest == manifest {
                 return Ok(SAME);
             }
@@ -282,7 +291,7 @@ impl Cluster {
             return Ok(CHANGED);
         }
         // Pods and revisions may have been met before their owner.
-        let early = self.objects.remove(&id).filter(|entry| entry.applied == Seq::NONE);
+        let early = self.object_place(id).take().filter(|entry| entry.applied == Seq::NONE);
         let (pods, revisions) = early.map(|entry| (entry.pods, entry.revisions)).unwrap_or_default();
         let object = Object {
             id,
@@ -300,7 +309,7 @@ impl Cluster {
             pods,
             revisions,
         };
-        self.objects.insert(id, object);
+        *self.object_place(id) = Some(Box::new(object));
         self.current.insert((key.kind, key.namespace, key.name), id);
         let list = self.listed.entry(key.kind).or_default();
         let name = names.object_name(id);
@@ -437,7 +446,7 @@ impl Cluster {
         let revision = self.revision_mut(id)?;
         let (owner, namespace) = (revision.owner, revision.namespace);
         let list = match owner {
-            Some(owner) => self.objects.get_mut(&owner).map(|o| &mut o.revisions),
+            Some(owner) => self.any_object_mut(owner).map(|o| &mut o.revisions),
             None => self.orphan_revisions.get_mut(&namespace),
         };
         if let Some(list) = list {
@@ -450,21 +459,23 @@ impl Cluster {
     /// objects outside the recording still have somewhere to be listed.
     fn owner_entry(&mut self, names: &Names, owner: ObjectId) -> &mut Object {
         let key = names.object_key(owner);
-        self.objects.entry(owner).or_insert_with(|| Object {
-            id: owner,
-            key,
-            present: false,
-            manifest: DocId::from_index(0),
-            generation: 0,
-            created: ApiSeconds(0),
-            deleting: None,
-            owner: None,
-            status: WorkloadStatus::default(),
-            spec: ObjectSpec::Opaque,
-            applied: Seq::NONE,
-            changed: Seq::NONE,
-            pods: Vec::new(),
-            revisions: Vec::new(),
+        self.object_place(owner).get_or_insert_with(|| {
+            Box::new(Object {
+                id: owner,
+                key,
+                present: false,
+                manifest: DocId::from_index(0),
+                generation: 0,
+                created: ApiSeconds(0),
+                deleting: None,
+                owner: None,
+                status: WorkloadStatus::default(),
+                spec: ObjectSpec::Opaque,
+                applied: Seq::NONE,
+                changed: Seq::NONE,
+                pods: Vec::new(),
+                revisions: Vec::new(),
+            })
         })
     }
 
@@ -571,8 +582,7 @@ impl Cluster {
         if let Some(owner) = owner {
             let key = names.object_key(owner);
             let node = node.filter(|_| key.kind == sym::DAEMON_SET);
-            let next = self.ordinals.entry((key.kind, key.namespace, key.name, node)).or_insert(0);
-            *next = (*next).max(ordinal + 1);
+            self.ordinals.entry((key.kind, key.namespace, key.name)).or_default().used(node, ordinal);
         }
         self.list_pod(names, id, owner);
         if let Some(node) = node {
@@ -634,12 +644,12 @@ impl Cluster {
     fn unlist_pod(&mut self, id: PodId) {
         let pod = self.pods[id.index()];
         let list = match pod.owner {
-            Some(owner) => self.objects.get_mut(&owner).map(|o| &mut o.pods),
+            Some(owner) => self.any_object_mut(owner).map(|o| &mut o.pods),
             None => self.orphans.get_mut(&pod.namespace),
         };
         let Some(list) = list else { return };
         list.swap_remove(pod.owner_slot as usize);
-        if let Some(moved) = list.get(pod.owner_slot as usize) {
+        if let Some(moved) = list.get(pod.owner_slot as usize).copied() {
             self.pods[moved.index()].owner_slot = pod.owner_slot;
         }
     }

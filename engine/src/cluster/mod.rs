@@ -4,6 +4,7 @@
 //! that the run had. Nothing here decides anything, and nothing here knows an actor.
 
 mod apply;
+mod by_name;
 mod node;
 mod object;
 mod pod;
@@ -24,6 +25,8 @@ pub use revision::Revision;
 pub use shape::Shape;
 pub(crate) use shape::daemon_pod_doc;
 
+use by_name::ByName;
+
 use crate::event::ConditionStatus;
 use crate::names::{
     DocId, Names, NodeId, ObjectId, ObjectKey, PodId, RevisionId, Seq, ShapeId, Sym, api_elapsed, sym,
@@ -35,7 +38,7 @@ use crate::time::Time;
 pub struct Cluster {
     nodes: Vec<Node>,
     /// Nodes that exist, by name.
-    nodes_by_name: Vec<NodeId>,
+    nodes_by_name: ByName,
     pods: Vec<Pod>,
     free_pods: Vec<PodId>,
     live_pods: usize,
@@ -44,8 +47,8 @@ pub struct Cluster {
     relabelled: FxHashMap<PodId, Vec<(Sym, Sym)>>,
     /// Pods without controller, by namespace.
     orphans: BTreeMap<Sym, Vec<PodId>>,
-    #[serde(with = "sorted")]
-    objects: FxHashMap<ObjectId, Object>,
+    /// By number; objects of kinds that a simulation has no use for are not there.
+    objects: Vec<Option<Box<Object>>>,
     /// The object that now bears a kind, namespace and name.
     #[serde(with = "sorted")]
     current: FxHashMap<(Sym, Sym, Sym), ObjectId>,
@@ -58,11 +61,43 @@ pub struct Cluster {
     #[serde(with = "sorted")]
     template_labels: FxHashMap<DocId, Vec<(Sym, Sym)>>,
     shapes: Vec<Option<Box<Shape>>>,
-    /// The next ordinal of an owner (kind, namespace and name; it outlives incarnations) on a node.
+    /// The next ordinals of an owner (kind, namespace and name; they outlive incarnations).
     #[serde(with = "sorted")]
-    ordinals: FxHashMap<(Sym, Sym, Sym, Option<NodeId>), u32>,
+    ordinals: FxHashMap<(Sym, Sym, Sym), Ordinals>,
     last: Seq,
     now: Time,
+}
+
+/// How many pods an owner had before.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Ordinals {
+    /// A DaemonSet on each node, by the node's number.
+    on_nodes: Vec<u32>,
+    /// Everything else.
+    elsewhere: u32,
+}
+
+impl Ordinals {
+    fn next(&self, node: Option<NodeId>) -> u32 {
+        match node {
+            Some(node) => self.on_nodes.get(node.index()).copied().unwrap_or(0),
+            None => self.elsewhere,
+        }
+    }
+
+    /// Takes note that there is a pod with an ordinal.
+    fn used(&mut self, node: Option<NodeId>, ordinal: u32) {
+        let next = match node {
+            Some(node) => {
+                if self.on_nodes.len() <= node.index() {
+                    self.on_nodes.resize(node.index() + 1, 0);
+                }
+                &mut self.on_nodes[node.index()]
+            }
+            None => &mut self.elsewhere,
+        };
+        *next = (*next).max(ordinal + 1);
+    }
 }
 
 impl Cluster {
@@ -93,7 +128,12 @@ impl Cluster {
 
     /// Nodes that exist, in order of their names.
     pub fn nodes(&self) -> &[NodeId] {
-        &self.nodes_by_name
+        self.nodes_by_name.list()
+    }
+
+    /// How many nodes exist.
+    pub fn node_count(&self) -> usize {
+        self.nodes_by_name.len()
     }
 
     /// The pod in a slot. A slot that is free shows its last pod, marked `gone`.
@@ -124,7 +164,7 @@ impl Cluster {
 
     /// An object, also one that is gone.
     pub fn object(&self, object: ObjectId) -> Option<&Object> {
-        self.objects.get(&object)
+        self.objects.get(object.index())?.as_deref()
     }
 
     /// The object that now bears a kind, namespace and name.
@@ -256,7 +296,8 @@ impl Cluster {
     /// The ordinal of the next pod of an owner, for daemon pods on a node.
     pub fn next_ordinal(&self, owner: ObjectKey, node: Option<NodeId>) -> u32 {
         let node = node.filter(|_| owner.kind == sym::DAEMON_SET);
-        self.ordinals.get(&(owner.kind, owner.namespace, owner.name, node)).copied().unwrap_or(0)
+        let ordinals = self.ordinals.get(&(owner.kind, owner.namespace, owner.name));
+        ordinals.map_or(0, |ordinals| ordinals.next(node))
     }
 
     /// Whether a pod is available, after `IsPodAvailable`: Ready for `minReadySeconds`, the boundary included.

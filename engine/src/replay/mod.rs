@@ -26,7 +26,7 @@ pub use tracks::{Tracks, UnknownTrack};
 pub use verify::{Difference, Repeatable, Sketch, Threads, Verdict, verify};
 
 use crate::event::Track;
-use crate::names::Sym;
+use crate::names::{ShapeId, Sym};
 use crate::sim::World;
 use crate::time::Time;
 
@@ -70,7 +70,7 @@ pub struct Summary {
     pub ended_by: EndedBy,
     /// Whether the cluster had settled at the end.
     pub settled: bool,
-    /// What came from outside and what followed from it.
+    /// What came from outside and what followed from it; nothing if the plan did not ask for it.
     pub milestones: Vec<Milestone>,
     /// Priority classes that pods name and nothing defines; such pods count as priority 0.
     pub undefined_priority_classes: Vec<String>,
@@ -94,8 +94,11 @@ impl Summary {
 }
 
 fn undefined_priority_classes(world: &World) -> Vec<String> {
-    let shapes: BTreeSet<_> = world.cluster.pods().map(|(_, pod)| pod.shape).collect();
-    let shapes = shapes.into_iter().filter_map(|shape| world.cluster.shape(shape));
+    // Pods are many, shapes few.
+    let mut met = vec![false; world.names.shape_count()];
+    world.cluster.pods().for_each(|(_, pod)| met[pod.shape.index()] = true);
+    let met = met.iter().enumerate().filter(|(_, met)| **met);
+    let shapes = met.filter_map(|(index, _)| world.cluster.shape(ShapeId::from_index(index)));
     let undefined: BTreeSet<Sym> =
         shapes.filter_map(|shape| world.cluster.priority(shape, &world.names).1).collect();
     let mut names: Vec<_> = undefined.into_iter().map(|class| world.names.text(class).to_owned()).collect();

@@ -36,46 +36,40 @@ pub struct Effects {
 pub(super) struct Narrative {
     /// For every event of the run: the event from outside that it goes back to.
     roots: Vec<u32>,
-    milestones: BTreeMap<u32, Milestone>,
-    /// How many of the events that are kept at the moment were looked at.
-    seen: usize,
+    /// In the order of their numbers.
+    milestones: Vec<Milestone>,
 }
 
 impl Narrative {
-    pub fn seen(&self) -> usize {
-        self.seen
-    }
-
-    /// Looks at the events that were not looked at. `before` is the number of events before `events`.
-    pub fn observe(&mut self, before: u64, events: &[Event], changes: &[Change]) {
-        for (index, event) in events.iter().enumerate().skip(self.seen) {
-            let seq = Seq(before + index as u64 + 1);
+    /// Looks at the next events of the run.
+    pub fn observe(&mut self, events: &[Event], changes: &[Change]) {
+        for (event, change) in events.iter().zip(changes) {
             // Beyond 2^32 events a run has no story.
-            let Ok(number) = u32::try_from(seq.0) else { return };
+            let Ok(number) = u32::try_from(self.roots.len() + 1) else { return };
             let root = match event.cause {
                 Seq::NONE => number,
                 cause => self.roots.get(cause.0 as usize - 1).copied().unwrap_or(number),
             };
             self.roots.push(root);
-            self.note(number, root, event, changes[index]);
+            self.note(number, root, event, *change);
         }
-        self.seen = events.len();
     }
 
     fn note(&mut self, number: u32, root: u32, event: &Event, change: Change) {
         let outside = matches!(event.track, Track::Cluster | Track::User);
         if root == number && outside && tells(&event.body) && !event.flags.has(Flags::GENESIS) {
             let seq = Seq(u64::from(number));
-            let milestone =
-                Milestone { at: event.at, seq, event: *event, effects: BTreeMap::new(), until: event.at };
-            self.milestones.insert(number, milestone);
+            let effects = BTreeMap::new();
+            self.milestones.push(Milestone { at: event.at, seq, event: *event, effects, until: event.at });
         }
         let (owner, effects) = match event.body {
             Body::PodCreated { owner, .. } => (owner, Effects { created: 1, deleted: 0 }),
             Body::PodDeleted { .. } => (change.owner, Effects { created: 0, deleted: 1 }),
             _ => return,
         };
-        if let (Some(owner), Some(milestone)) = (owner, self.milestones.get_mut(&root)) {
+        let root = Seq(u64::from(root));
+        if let (Some(owner), Ok(place)) = (owner, self.milestones.binary_search_by_key(&root, |m| m.seq)) {
+            let milestone = &mut self.milestones[place];
             let sum = milestone.effects.entry(owner).or_default();
             sum.created += effects.created;
             sum.deleted += effects.deleted;
@@ -83,13 +77,8 @@ impl Narrative {
         }
     }
 
-    /// The events looked at are no longer kept.
-    pub fn forget(&mut self) {
-        self.seen = 0;
-    }
-
     pub fn take(&mut self) -> Vec<Milestone> {
-        std::mem::take(&mut self.milestones).into_values().collect()
+        std::mem::take(&mut self.milestones)
     }
 }
 

@@ -69,6 +69,8 @@ pub struct Plan {
     pub timings: Timings,
     /// The dictionary to begin with.
     pub names: Names,
+    /// Whether the summary tells what came from outside and what followed from it. That takes memory for every event.
+    pub story: bool,
     /// Put around every actor: how a profiler looks on. What it gives must behave as what it was given.
     pub wrap: Option<Wrap>,
 }
@@ -85,6 +87,7 @@ impl Default for Plan {
             injections: Vec::new(),
             timings: Timings::default(),
             names: Names::new(),
+            story: true,
             wrap: None,
         }
     }

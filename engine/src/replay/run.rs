@@ -108,11 +108,11 @@ pub fn replay(
         read: 0,
         injections: injections.into(),
         activity: Activity::default(),
-        narrative: Narrative::default(),
+        narrative: plan.story.then(Narrative::default),
+        seen: 0,
         first: None,
         trace_end: None,
         by_track: [0; 16],
-        written: 0,
     };
     let ended_by = run.go(plan.until)?;
     run.flush(true)?;
@@ -158,11 +158,12 @@ struct Run<'a> {
     read: u64,
     injections: VecDeque<Injection>,
     activity: Activity,
-    narrative: Narrative,
+    narrative: Option<Narrative>,
+    /// How many of the events that are kept at the moment were counted.
+    seen: usize,
     first: Option<Time>,
     trace_end: Option<Time>,
     by_track: [u64; 16],
-    written: u64,
 }
 
 impl Run<'_> {
@@ -257,21 +258,22 @@ impl Run<'_> {
     }
 
     fn flush(&mut self, all: bool) -> Result<(), ReplayError> {
-        let events = &self.world.recorded;
-        let fresh = &events[self.narrative.seen()..];
-        for event in fresh {
+        let (events, changes) = (&self.world.recorded, &self.world.changes);
+        for event in &events[self.seen..] {
             self.by_track[event.track as usize] += 1;
             if !event.flags.has(Flags::GENESIS) {
                 self.activity.observe(event);
             }
         }
-        self.narrative.observe(self.written, events, &self.world.changes);
+        if let Some(narrative) = &mut self.narrative {
+            narrative.observe(&events[self.seen..], &changes[self.seen..]);
+        }
+        self.seen = events.len();
         if (all && !events.is_empty()) || events.len() >= BATCH {
             self.sink.write(&self.world.names, events).map_err(ReplayError::Sink)?;
-            self.written += events.len() as u64;
             self.world.recorded.clear();
             self.world.changes.clear();
-            self.narrative.forget();
+            self.seen = 0;
         }
         Ok(())
     }
@@ -289,7 +291,7 @@ impl Run<'_> {
             end: self.activity.ended.or(Some(self.world.cluster.now())),
             ended_by,
             settled: self.activity.settled(&self.world.cluster),
-            milestones: self.narrative.take(),
+            milestones: self.narrative.as_mut().map(Narrative::take).unwrap_or_default(),
             undefined_priority_classes: super::undefined_priority_classes(&self.world),
         }
     }

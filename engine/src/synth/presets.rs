@@ -15,6 +15,7 @@ use super::nodes::{LabelSet, NodeMaker, NodePools, UNMENTIONED_KEYS};
 use super::random::{Purpose, Seed};
 use super::schedule::{Process, Rates, Schedule};
 use super::trace::BEGIN;
+use crate::actors::daemonset;
 use crate::event::{Body, Event, Track};
 use crate::names::{Names, NodeId};
 use crate::replay::{Plan, Settings, Source, SourceError, Until};
@@ -137,9 +138,10 @@ pub fn find(name: &str) -> Option<&'static Preset> {
     PRESETS.iter().find(|preset| preset.name == name)
 }
 
-/// How the actors behave: schedulers and kubelets take no time, everything else is as shipped.
+/// How the actors behave: schedulers and kubelets take no time, and the controller may write as fast as it can; it
+/// still creates or deletes at most 250 pods in one go.
 pub fn settings() -> Settings {
-    let mut settings = Settings::default();
+    let mut settings = Settings { daemon_set: daemonset::Settings::unlimited(), ..Settings::default() };
     settings.scheduler.bind_us = Micros::ZERO;
     (settings.kubelet.start_us, settings.kubelet.stop_us) = (Micros::ZERO, Micros::ZERO);
     settings
@@ -147,7 +149,7 @@ pub fn settings() -> Settings {
 
 /// What a workload is replayed with: everything simulated, until the last event's last consequence at its moment.
 pub fn plan() -> Plan {
-    Plan { until: Until::End, settings: settings(), ..Plan::default() }
+    Plan { until: Until::End, settings: settings(), story: false, ..Plan::default() }
 }
 
 /// How much smaller than a preset a workload is, in millionths.

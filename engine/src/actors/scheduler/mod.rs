@@ -64,11 +64,15 @@ pub struct Scheduler {
     fresh: VecDeque<(Time, PodId, Seq)>,
     /// Pods that no node would have: tried again when something changes.
     waiting: BTreeSet<PodId>,
+    /// The waiting pods that can go anywhere.
+    anywhere: BTreeSet<PodId>,
     /// The waiting pods that can only go to one node.
     waiting_for: FxHashMap<NodeId, Vec<PodId>>,
     /// Waiting pods that a change gives another chance, with the event that does.
     retry: BTreeSet<(PodId, Seq)>,
     usage: Usage,
+    /// Pods to try now, by what decides whose turn it is: priority, the event that created it, slot, cause.
+    due: Vec<(i64, Seq, PodId, Seq)>,
     now: Time,
 }
 
@@ -78,59 +82,63 @@ impl Scheduler {
         Scheduler { settings, ..Scheduler::default() }
     }
 
-    fn retry_for_node(&mut self, node: NodeId, seq: Seq, cluster: &Cluster) {
+    fn retry_for_node(&mut self, node: NodeId, seq: Seq) {
+        // Most changes are news to nobody.
+        if self.waiting.is_empty() {
+            return;
+        }
         for pod in self.waiting_for.get(&node).into_iter().flatten() {
             self.retry.insert((*pod, seq));
         }
-        let anywhere = self.waiting.iter().filter(|pod| cluster.pod(**pod).is_some_and(|p| p.node.is_none()));
-        self.retry.extend(anywhere.map(|pod| (*pod, seq)));
+        self.retry.extend(self.anywhere.iter().map(|pod| (*pod, seq)));
     }
 
     fn wait(&mut self, pod: PodId, node: Option<NodeId>) {
-        if self.waiting.insert(pod)
-            && let Some(node) = node
-        {
-            self.waiting_for.entry(node).or_default().push(pod);
+        if !self.waiting.insert(pod) {
+            return;
+        }
+        match node {
+            Some(node) => self.waiting_for.entry(node).or_default().push(pod),
+            None => {
+                self.anywhere.insert(pod);
+            }
         }
     }
 
     fn stop_waiting(&mut self, pod: PodId, cluster: &Cluster) {
-        if self.waiting.remove(&pod)
-            && let Some(node) = cluster.pod(pod).and_then(|p| p.node)
+        if !self.waiting.remove(&pod) || self.anywhere.remove(&pod) {
+            return;
+        }
+        if let Some(node) = cluster.pod(pod).and_then(|p| p.node)
             && let Some(list) = self.waiting_for.get_mut(&node)
         {
             list.retain(|other| *other != pod);
         }
     }
 
-    /// Pods to try now: new ones whose time has come and waiting ones with another chance, by priority, then
-    /// by the event that created them.
-    fn take_due(&mut self, context: &Context<'_>) -> Vec<(PodId, Seq)> {
-        let mut due: Vec<(PodId, Seq)> = std::mem::take(&mut self.retry).into_iter().collect();
-        while let Some(&(at, pod, cause)) = self.fresh.front()
+    /// Finds the pods to try now: new ones whose time has come and waiting ones with another chance, by priority,
+    /// then by the event that created them.
+    fn take_due(&mut self, context: &Context<'_>) {
+        let (cluster, names) = (context.cluster, &*context.names);
+        let turn = |id: PodId, cause: Seq| {
+            let pod = cluster.pod(id)?;
+            if pod.gone || pod.bound || pod.terminating() || pod.terminal() {
+                return None;
+            }
+            let priority = cluster.shape(pod.shape).map_or(0, |shape| cluster.priority(shape, names).0);
+            Some((-i64::from(priority), pod.made, id, cause))
+        };
+        self.due.clear();
+        while let Some((id, cause)) = self.retry.pop_first() {
+            self.due.extend(turn(id, cause));
+        }
+        while let Some(&(at, id, cause)) = self.fresh.front()
             && at <= context.now
         {
             self.fresh.pop_front();
-            due.push((pod, cause));
+            self.due.extend(turn(id, cause));
         }
-        let cluster = context.cluster;
-        due.retain(|(id, _)| {
-            cluster
-                .pod(*id)
-                .is_some_and(|pod| !pod.gone && !pod.bound && !pod.terminating() && !pod.terminal())
-        });
-        let names = &*context.names;
-        due.sort_by_cached_key(|(id, cause)| {
-            let pod = cluster.pod(*id);
-            let shape = pod.and_then(|pod| cluster.shape(pod.shape));
-            let priority = shape.map_or(0, |shape| cluster.priority(shape, names).0);
-            (-i64::from(priority), pod.map(|pod| pod.made), *id, *cause)
-        });
-        // A pod that several events gave a chance is tried once, for the last of them.
-        due.reverse();
-        due.dedup_by_key(|(id, _)| *id);
-        due.reverse();
-        due
+        self.due.sort_unstable();
     }
 
     fn try_pod(&mut self, context: &mut Context<'_>, id: PodId, cause: Seq) {
@@ -148,7 +156,7 @@ impl Scheduler {
             Ok(node) => {
                 self.stop_waiting(id, cluster);
                 // Later pods of the same call must see the room taken.
-                self.usage.add(id, node, shape);
+                self.usage.add(cluster, id, node, pod.shape);
                 context.emit(Track::Scheduler, cause, Body::PodBound { pod: id, node });
             }
             Err(message) => {
@@ -170,8 +178,8 @@ impl Scheduler {
                 Err(rejections) => rejections,
             },
         };
-        let others = context.cluster.nodes().len() - usize::from(!rejections.is_empty());
-        Err(filter::message(context.cluster.nodes().len(), &[(1, rejections)], others))
+        let others = context.cluster.node_count() - usize::from(!rejections.is_empty());
+        Err(filter::message(context.cluster.node_count(), &[(1, rejections)], others))
     }
 
     fn best_node(&self, context: &Context<'_>, shape: &Shape) -> Result<NodeId, String> {
@@ -192,7 +200,7 @@ impl Scheduler {
                 },
             }
         }
-        best.map(|(_, node)| node).ok_or_else(|| filter::message(cluster.nodes().len(), &rejected, 0))
+        best.map(|(_, node)| node).ok_or_else(|| filter::message(cluster.node_count(), &rejected, 0))
     }
 }
 
@@ -205,7 +213,7 @@ impl Actor for Scheduler {
         self.now = event.at;
         match event.body {
             Body::PodCreated { pod, .. } => {
-                self.usage.forget(pod);
+                self.usage.forget(cluster, pod);
                 let unbound = cluster.pod(pod).is_some_and(|p| !p.bound);
                 if unbound {
                     self.fresh.push_back((event.at + self.settings.bind_us, pod, seq));
@@ -219,14 +227,14 @@ impl Actor for Scheduler {
             }
             Body::PodPhaseSet { pod, .. } => {
                 if let Some(node) = self.usage.observe(cluster, pod) {
-                    self.retry_for_node(node, seq, cluster);
+                    self.retry_for_node(node, seq);
                 }
             }
             Body::PodGone { pod } => {
                 self.stop_waiting(pod, cluster);
                 self.retry.retain(|(other, _)| *other != pod);
-                if let Some(node) = self.usage.forget(pod) {
-                    self.retry_for_node(node, seq, cluster);
+                if let Some(node) = self.usage.forget(cluster, pod) {
+                    self.retry_for_node(node, seq);
                 }
             }
             Body::NodeJoined { node, .. }
@@ -238,7 +246,7 @@ impl Actor for Scheduler {
             | Body::NodeCapacitySet { node, .. }
                 if change.effective =>
             {
-                self.retry_for_node(node, seq, cluster);
+                self.retry_for_node(node, seq);
             }
             _ => {}
         }
@@ -251,8 +259,13 @@ impl Actor for Scheduler {
     }
 
     fn act(&mut self, context: &mut Context<'_>) {
-        for (pod, cause) in self.take_due(context) {
-            self.try_pod(context, pod, cause);
+        self.take_due(context);
+        for index in 0..self.due.len() {
+            let (_, _, pod, cause) = self.due[index];
+            // A pod that several events gave a chance is tried once, for the last of them.
+            if self.due.get(index + 1).is_none_or(|next| next.2 != pod) {
+                self.try_pod(context, pod, cause);
+            }
         }
     }
 }

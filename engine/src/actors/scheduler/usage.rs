@@ -1,19 +1,14 @@
 //! What the pods on each node use. Pods count from binding until they end or are gone, terminating or not.
 
 use crate::cluster::{Cluster, Shape};
-use crate::names::{Names, NodeId, PodId, ResourceList, Sym, sym};
+use crate::names::{Names, NodeId, PodId, ResourceList, ShapeId, Sym, sym};
 
 /// What is used, per node, and which pod uses it.
 #[derive(Debug, Default)]
 pub(super) struct Usage {
     nodes: Vec<NodeUsage>,
-    counted: Vec<Option<(NodeId, Counted)>>,
-}
-
-#[derive(Debug, Clone)]
-struct Counted {
-    requests: Vec<(Sym, i64)>,
-    ports: Vec<(Sym, Sym, u16)>,
+    /// The node and shape of each pod that is counted, by slot.
+    counted: Vec<Option<(NodeId, ShapeId)>>,
 }
 
 /// What is used on one node.
@@ -34,21 +29,23 @@ impl Usage {
     pub fn observe(&mut self, cluster: &Cluster, id: PodId) -> Option<NodeId> {
         let pod = cluster.pod(id)?;
         if !pod.bound || pod.terminal() || pod.gone {
-            return self.forget(id);
+            return self.forget(cluster, id);
         }
-        let (node, shape) = (pod.node?, cluster.shape(pod.shape)?);
-        self.add(id, node, shape);
+        self.add(cluster, id, pod.node?, pod.shape);
         None
     }
 
     /// Counts a pod on a node, unless it is counted.
-    pub fn add(&mut self, id: PodId, node: NodeId, shape: &Shape) {
+    pub fn add(&mut self, cluster: &Cluster, id: PodId, node: NodeId, shape_id: ShapeId) {
+        let Some(shape) = cluster.shape(shape_id) else { return };
         if self.counted.len() <= id.index() {
-            self.counted.resize_with(id.index() + 1, || None);
+            self.counted.resize(id.index() + 1, None);
         }
-        if self.counted[id.index()].is_some() {
+        let counted = &mut self.counted[id.index()];
+        if counted.is_some() {
             return;
         }
+        *counted = Some((node, shape_id));
         if self.nodes.len() <= node.index() {
             self.nodes.resize_with(node.index() + 1, NodeUsage::default);
         }
@@ -61,22 +58,21 @@ impl Usage {
             }
         }
         usage.ports.extend_from_slice(&shape.host_ports);
-        let counted = Counted { requests: shape.requests.clone(), ports: shape.host_ports.clone() };
-        self.counted[id.index()] = Some((node, counted));
     }
 
     /// Stops counting a pod. Gives the node that got room.
-    pub fn forget(&mut self, id: PodId) -> Option<NodeId> {
-        let (node, counted) = self.counted.get_mut(id.index())?.take()?;
+    pub fn forget(&mut self, cluster: &Cluster, id: PodId) -> Option<NodeId> {
+        let (node, shape) = self.counted.get_mut(id.index())?.take()?;
+        let shape = cluster.shape(shape)?;
         let usage = &mut self.nodes[node.index()];
         usage.pods -= 1;
-        for (name, amount) in counted.requests {
+        for &(name, amount) in &shape.requests {
             if let Some(used) = usage.requests.iter_mut().find(|r| r.0 == name) {
                 used.1 -= amount;
             }
         }
-        for port in counted.ports {
-            if let Some(at) = usage.ports.iter().position(|p| *p == port) {
+        for port in &shape.host_ports {
+            if let Some(at) = usage.ports.iter().position(|p| p == port) {
                 usage.ports.swap_remove(at);
             }
         }
