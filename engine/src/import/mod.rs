@@ -3,7 +3,7 @@
 //! Sources are watch streams, audit logs, lists and manifests, in any combination of one cluster; what each is
 //! shows in its content. An import goes in four steps:
 //!
-//! 1. [`read`] cuts a source into JSON values and tells what they are; `decode` reduces each object that is seen
+//! 1. `read` cuts a source into JSON values and tells what they are; `decode` reduces each object that is seen
 //!    to a sighting.
 //! 2. `order` puts sightings in the order in which they happened; `genesis` decides what was there before.
 //! 3. `weave` compares each sighting with the one before it of the same object, and writes down what happened.

@@ -1,6 +1,6 @@
 //! The event log: nothing acknowledged is lost, nothing damaged is believed.
 //!
-//! One file is one log; [`format`] tells its bytes. A [`Writer`] appends batches of events, each committed as a whole
+//! One file is one log; [`mod@format`] tells its bytes. A [`Writer`] appends batches of events, each committed as a whole
 //! or not at all; a [`Reader`] hands them out in order, checked. A [`Draft`] is an output that takes its name only when
 //! it is whole. A run has an identity, [`Digest`], that does not depend on how it was cut into batches or whether it was
 //! written at all ([`Identity`]).

@@ -96,7 +96,7 @@ impl Synth {
         }
     }
 
-    /// Adds the next events, about [`BATCH`] of them. Says whether there were any.
+    /// Adds the next events, about `BATCH` of them. Says whether there were any.
     pub fn next_batch(&mut self, names: &mut Names, out: &mut Vec<Event>) -> bool {
         let before = out.len();
         let spec = self.spec;
