@@ -1,87 +1,89 @@
-//! Whole replays: the presets of `kubetape bench`, some of them made smaller, and a pure fold.
-#![allow(missing_docs, clippy::unwrap_used)]
+//! The main job: a recording is imported, and replayed.
+//!
+//! Figures are to be read as ratios within one run: what a replay costs above a pure fold of the same events.
 
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::fs;
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::path::Path;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use kubetape_engine::cluster::Cluster;
 use kubetape_engine::event::Event;
+use kubetape_engine::import::{self, Imported, Source};
 use kubetape_engine::log::Identity;
-use kubetape_engine::names::Names;
-use kubetape_engine::replay::{Events, Plan, Sink, Source, SourceError, Tracks, Until, replay};
-use kubetape_engine::synth::presets::{self, Scale, Stage, Workload};
+use kubetape_engine::names::{Names, Seq};
+use kubetape_engine::replay::{Events, Plan, Tracks, Until, replay};
+use kubetape_engine::synth::presets::{self, Scale, Workload};
 
-/// A workload that starts the clock when its measured part begins.
-struct Timed {
-    workload: Workload,
-    began: Option<Instant>,
+/// The shipped recording's files, read once.
+fn recording() -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../traces/lesson");
+    let read = |name: &str| (name.to_owned(), fs::read(folder.join(name)).unwrap());
+    ["watch.jsonl.gz", "audit.jsonl.gz"].map(read).into()
 }
 
-impl Source for Timed {
-    fn next(&mut self, names: &mut Names, events: &mut Vec<Event>) -> Result<bool, SourceError> {
-        if self.workload.stage() == Stage::Measured {
-            self.began.get_or_insert_with(Instant::now);
-        }
-        Ok(self.workload.next_batch(names, events))
-    }
+fn import_all(files: &[(String, Vec<u8>)]) -> (Names, Imported) {
+    let source = |(name, bytes): &(String, Vec<u8>)| Source {
+        name: name.clone(),
+        bytes: Box::new(std::io::Cursor::new(bytes.clone())),
+    };
+    let mut names = Names::new();
+    let sources = files.iter().map(source).collect();
+    let imported = import::import(sources, &import::Options::default(), &mut names, &mut |_| {}).unwrap();
+    (names, imported)
 }
 
-fn measured(name: &str, scale: Scale) -> Duration {
-    let mut source = Timed { workload: Workload::new(presets::find(name).unwrap(), scale, 1), began: None };
-    let mut identity = Identity::new();
-    let run = replay(&mut source, presets::plan(), &mut identity, &mut |_, _| {}).unwrap();
-    let took = source.began.unwrap().elapsed();
-    black_box((run, identity.digest()));
-    took
+fn run(names: &Names, events: Vec<Event>, play: Tracks) -> u64 {
+    let plan = Plan { play, until: Until::End, names: names.clone(), ..Plan::default() };
+    let (_, summary) = replay(&mut Events(events), plan, &mut Identity::new(), &mut |_, _| {}).unwrap();
+    summary.event_count()
 }
 
-fn workloads(c: &mut Criterion) {
-    let mut group = c.benchmark_group("replay");
-    group.sample_size(10);
-    for (name, scale) in [
-        ("rollout-5k", Scale::FULL),
-        ("rolling-update-5k", Scale::FULL),
-        ("label-5k", Scale(100_000)),
-        ("unmentioned-label", Scale(20_000)),
-        ("churn-1k", Scale(10_000)),
-    ] {
-        group.bench_function(format!("{name} x {}", f64::from(scale.0) / 1e6), |b| {
-            b.iter_custom(|runs| (0..runs).map(|_| measured(name, scale)).sum());
+fn lesson(c: &mut Criterion) {
+    let files = recording();
+    let mut group = c.benchmark_group("lesson");
+    let bytes: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
+    group.throughput(Throughput::Bytes(bytes as u64));
+    group.bench_function("import", |b| b.iter(|| black_box(import_all(&files).1.events.len())));
+
+    let (names, imported) = import_all(&files);
+    let events = [imported.genesis, imported.events].concat();
+    group.throughput(Throughput::Elements(events.len() as u64));
+    group.bench_function("fold", |b| {
+        b.iter_batched(
+            || names.clone(),
+            |mut names| {
+                let mut cluster = Cluster::new();
+                for (index, event) in events.iter().enumerate() {
+                    cluster.apply(&mut names, Seq(index as u64 + 1), event).unwrap();
+                }
+                cluster.pod_count()
+            },
+            BatchSize::SmallInput,
+        );
+    });
+    for (name, play) in [("replay", Tracks::outside()), ("play-all", Tracks::all())] {
+        group.bench_function(name, |b| {
+            b.iter_batched(|| events.clone(), |events| run(&names, events, play), BatchSize::SmallInput);
         });
     }
     group.finish();
 }
 
-/// Keeps a run's events.
-struct Kept(Vec<Event>);
-
-impl Sink for Kept {
-    fn write(&mut self, _names: &Names, events: &[Event]) -> Result<(), SourceError> {
-        self.0.extend_from_slice(events);
-        Ok(())
-    }
-}
-
-/// Everything played back, no controller running: what a log's reader does to find the state at a moment.
-fn fold(c: &mut Criterion) {
-    let mut workload = Workload::new(presets::find("churn-1k").unwrap(), Scale(50_000), 1);
-    let mut kept = Kept(Vec::new());
-    let (world, _) = replay(&mut workload, presets::plan(), &mut kept, &mut |_, _| {}).unwrap();
-    let mut group = c.benchmark_group("fold");
-    group.sample_size(10).throughput(Throughput::Elements(kept.0.len() as u64));
-    group.bench_function("churn-1k x 0.05", |b| {
-        b.iter_batched(
-            || (Events(kept.0.clone()), world.names.clone()),
-            |(mut events, names)| {
-                let plan =
-                    Plan { play: Tracks::all(), until: Until::End, names, story: false, ..Plan::default() };
-                replay(&mut events, plan, &mut Identity::new(), &mut |_, _| {}).unwrap()
-            },
-            BatchSize::PerIteration,
-        );
+/// A hundredth of a preset: 50 nodes get a DaemonSet.
+fn preset(c: &mut Criterion) {
+    let preset = presets::find("rollout-5k").unwrap();
+    c.bench_function("rollout of 50 nodes", |b| {
+        b.iter(|| {
+            let mut workload = Workload::new(preset, Scale(10_000), 1);
+            let (world, _) =
+                replay(&mut workload, presets::plan(), &mut Identity::new(), &mut |_, _| {}).unwrap();
+            world.cluster.pod_count()
+        });
     });
-    group.finish();
 }
 
-criterion_group!(benches, workloads, fold);
+criterion_group!(benches, lesson, preset);
 criterion_main!(benches);

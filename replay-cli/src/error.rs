@@ -60,12 +60,16 @@ impl CliError {
 
     /// A failure to read or write a file.
     pub fn file(doing: &str, path: &Path, error: &io::Error) -> Self {
+        let no_room = matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+        );
+        // Whether a write that another thread does is missed by the next write or by the sync is chance.
+        let doing = if no_room { "write" } else { doing };
         let failed = CliError::new(format!("cannot {doing} {}: {}", path.display(), reason(error)));
         match error.kind() {
             io::ErrorKind::NotFound => failed.hint("is the path right? it is relative to the working folder"),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-                failed.hint("nothing half-written was left behind; make room and try again")
-            }
+            _ if no_room => failed.hint("nothing half-written was left behind; make room and try again"),
             _ => failed,
         }
     }
@@ -135,12 +139,7 @@ pub fn snippet(text: &str, line: u32, column: u32, width: u32, why: &str) -> Str
 
 /// The words of an I/O error without the platform's number.
 pub fn reason(error: &io::Error) -> String {
-    let no_room = matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
-    );
-    // A writer behind another thread hears of a failure late, and in words that do not say which.
-    let text = if no_room { error.kind().to_string() } else { error.to_string() };
+    let text = error.to_string();
     let words = text.split(" (os error").next().unwrap_or_default();
     let mut letters = words.chars();
     match letters.next() {

@@ -218,10 +218,9 @@ impl Cluster {
                 if propagation == Propagation::Background {
                     return self.object_removed(names, object);
                 }
-                let change = replace(&mut entry.deleting, Some(propagation));
                 // A deletion that waits for finalizers is a change of what is wanted (`rest.BeforeDelete`).
-                entry.generation += i64::from(change.effective);
-                Ok(change)
+                entry.generation += i64::from(entry.deleting.is_none());
+                Ok(replace(&mut entry.deleting, Some(propagation)))
             }
             Body::ObjectRemoved { object } => {
                 let entry = self.object_mut(names, object)?;

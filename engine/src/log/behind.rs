@@ -21,8 +21,15 @@ pub(super) struct WriteBehind {
     inner: Arc<Mutex<Box<dyn Storage>>>,
     jobs: Option<Sender<Job>>,
     spent: Receiver<Vec<u8>>,
-    failed: Arc<Mutex<Option<io::ErrorKind>>>,
+    failed: Arc<Mutex<Option<Failure>>>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// Why a write failed. An error itself cannot be told twice.
+#[derive(Clone, Copy)]
+struct Failure {
+    kind: io::ErrorKind,
+    code: Option<i32>,
 }
 
 enum Job {
@@ -50,7 +57,10 @@ impl WriteBehind {
     /// What an earlier write failed with, if one did.
     fn alive(&self) -> io::Result<()> {
         let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.map_or(Ok(()), |kind| Err(io::Error::new(kind, "an earlier write failed")))
+        failed.map_or(Ok(()), |failure| {
+            // The system's own words say more than the kind does.
+            Err(failure.code.map_or_else(|| failure.kind.into(), io::Error::from_raw_os_error))
+        })
     }
 
     fn send(&self, job: Job) -> io::Result<()> {
@@ -126,7 +136,7 @@ fn work(
     todo: &Receiver<Job>,
     recycle: &Sender<Vec<u8>>,
     inner: &Mutex<Box<dyn Storage>>,
-    failed: &Mutex<Option<io::ErrorKind>>,
+    failed: &Mutex<Option<Failure>>,
 ) {
     for job in todo {
         match job {
@@ -135,7 +145,9 @@ fn work(
                 // After a failure nothing more is written: what follows would stand behind a gap.
                 if failed.is_none() {
                     let mut storage = inner.lock().unwrap_or_else(PoisonError::into_inner);
-                    *failed = write_all(&mut **storage, offset, &bytes).err().map(|error| error.kind());
+                    *failed = write_all(&mut **storage, offset, &bytes)
+                        .err()
+                        .map(|error| Failure { kind: error.kind(), code: error.raw_os_error() });
                 }
                 drop(failed);
                 // Nobody needs it back if the writer is gone.

@@ -32,8 +32,31 @@ pub enum Command {
     Repair(RepairArgs),
 }
 
+const STAT_EXAMPLES: &str = "\
+Examples:
+  # How many events, of which kinds and tracks, and how many bytes for each
+  kubetape log stat cluster.tape
+
+  # The same, for a program
+  kubetape log stat cluster.tape --format json";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  # Is it whole?
+  kubetape log verify cluster.tape
+
+  # All logs of a folder
+  kubetape log verify traces/*.tape";
+
+const REPAIR_EXAMPLES: &str = "\
+Examples:
+  # Save what is whole, and look at it
+  kubetape log repair damaged.tape -o saved.tape
+  kubetape show saved.tape";
+
 /// Count what a log holds: events by kind and track, nodes, objects, time span, bytes per event
 #[derive(Debug, clap::Args)]
+#[command(after_help = STAT_EXAMPLES)]
 pub struct StatArgs {
     /// The log
     #[arg(value_name = "LOG")]
@@ -48,6 +71,7 @@ pub struct StatArgs {
 /// The exit status is 1 if anything that was committed is damaged or missing. A last write that was cut off when its
 /// writer died was never committed: it is said, and is no damage.
 #[derive(Debug, clap::Args)]
+#[command(after_help = VERIFY_EXAMPLES)]
 pub struct VerifyArgs {
     /// The logs
     #[arg(required = true, value_name = "LOG")]
@@ -59,6 +83,7 @@ pub struct VerifyArgs {
 /// Events behind the damage are numbered anew; their old numbers are kept as their origins. The exit status is 1 if
 /// anything is missing.
 #[derive(Debug, clap::Args)]
+#[command(after_help = REPAIR_EXAMPLES)]
 pub struct RepairArgs {
     /// The damaged log; it is not changed
     #[arg(value_name = "BAD")]

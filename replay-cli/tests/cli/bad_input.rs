@@ -429,11 +429,11 @@ fn a_full_disk() {
         ",
         str![[r#"
 $ trap '' XFSZ; ulimit -f 4; kubetape import traces/lesson/watch.jsonl.gz traces/lesson/audit.jsonl.gz -o x.tape 2> >(tail -3)
-error: cannot sync x.tape: an earlier write failed
+error: cannot write x.tape: file too large
   hint: nothing half-written was left behind; make room and try again
 [exit status 2]
 $ trap '' XFSZ; ulimit -f 4; kubetape run traces/lesson.tape -o x.tape
-error: cannot sync x.tape: an earlier write failed
+error: cannot write x.tape: file too large
   hint: nothing half-written was left behind; make room and try again
 [exit status 2]
 

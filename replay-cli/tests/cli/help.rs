@@ -35,6 +35,8 @@ Commands:
   synth        Make up a trace of any size
   bench        Measure how fast a workload is replayed
   conformance  Compare the engine with recordings of Kubernetes' own code
+  sweep        Replay many combinations of traces, manifests, settings and seeds
+  log          Look at logs as files: count, check, repair
   completions  Print a completion script for a shell
   man          Print the manual page, or write the pages of all commands into a folder
   help         Print this message or the help of the given subcommand(s)
