@@ -94,6 +94,9 @@ pub struct DaemonSetController {
     observer: Option<Sender<(Key, SyncOutcome)>>,
     /// Labels of templates' revisions that are not to be computed.
     hashes: BTreeMap<DocId, Sym>,
+    /// By number of node: in which round of node updates it was last queued.
+    queued: Vec<u32>,
+    round: u32,
     syncs: u64,
 }
 
@@ -130,6 +133,8 @@ impl DaemonSetController {
             views,
             observer: None,
             hashes: BTreeMap::new(),
+            queued: Vec::new(),
+            round: 1,
             syncs: 0,
         }
     }
@@ -310,6 +315,7 @@ impl DaemonSetController {
 
     /// Hands the node updates that are waiting to `syncNodeUpdate`.
     pub(crate) fn sync_node_updates(&mut self, cluster: &Cluster, names: &Names) {
+        self.round = self.round.wrapping_add(1);
         for (node, cause) in std::mem::take(&mut self.state.nodes) {
             self.sync_node_update(node, cause, cluster, names);
         }

@@ -68,7 +68,14 @@ impl DaemonSetController {
     }
 
     fn wake_node(&mut self, node: NodeId, seen: &Seen<'_>) {
-        if seen.change.effective && !self.state.nodes.iter().any(|entry| entry.0 == node) {
+        if !seen.change.effective {
+            return;
+        }
+        // Thousands of nodes may join in one moment, so whether one is queued is not looked up in the queue.
+        if self.queued.len() <= node.index() {
+            self.queued.resize(node.index() + 1, 0);
+        }
+        if std::mem::replace(&mut self.queued[node.index()], self.round) != self.round {
             self.state.nodes.push((node, seen.seq));
         }
     }

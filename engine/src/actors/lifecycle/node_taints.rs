@@ -142,8 +142,9 @@ impl Actor for NodeTaints {
         "node-taints"
     }
 
-    fn observe(&mut self, seq: Seq, event: &Event, change: &Change, _cluster: &Cluster, _names: &Names) {
+    fn observe(&mut self, seq: Seq, event: &Event, change: &Change, cluster: &Cluster, _names: &Names) {
         self.now = event.at;
+        self.zones.observe(&event.body, cluster);
         if let Body::NodeJoined { node, .. }
         | Body::NodeConditionSet { node, .. }
         | Body::NodeCordoned { node }

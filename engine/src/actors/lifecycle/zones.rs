@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::cluster::Cluster;
+use crate::event::Body;
 use crate::names::{Names, NodeId, Seq, Sym, sym};
 use crate::selector::Labels;
 use crate::time::{Micros, Time};
@@ -10,7 +11,67 @@ use crate::time::{Micros, Time};
 /// Nodes that wait for their NoExecute taint, zone by zone.
 #[derive(Debug, Default)]
 pub(super) struct Zones {
-    zones: BTreeMap<(Sym, Sym), Zone>,
+    zones: BTreeMap<Key, Zone>,
+    /// Made when it is first asked for, and kept up to date from then on.
+    census: Option<Census>,
+}
+
+/// A zone's region and name.
+type Key = (Sym, Sym);
+
+/// How many nodes of each zone are ready, and how many are lost.
+#[derive(Debug)]
+struct Census {
+    /// `topology.kubernetes.io/region` and `node.kubernetes.io/exclude-disruption`.
+    region: Sym,
+    excluded: Sym,
+    /// How each node was counted: its zone, and whether it was lost.
+    counted: Vec<Option<(Key, bool)>>,
+    counts: BTreeMap<Key, (usize, usize)>,
+    /// Nodes to be counted anew.
+    news: Vec<NodeId>,
+}
+
+impl Census {
+    fn new(cluster: &Cluster, names: &mut Names) -> Census {
+        Census {
+            region: names.sym("topology.kubernetes.io/region"),
+            excluded: names.sym("node.kubernetes.io/exclude-disruption"),
+            counted: Vec::new(),
+            counts: BTreeMap::new(),
+            news: cluster.nodes().to_vec(),
+        }
+    }
+
+    fn update(&mut self, cluster: &Cluster) {
+        while let Some(id) = self.news.pop() {
+            if self.counted.len() <= id.index() {
+                self.counted.resize(id.index() + 1, None);
+            }
+            let now = self.count(cluster, id);
+            let before = std::mem::replace(&mut self.counted[id.index()], now);
+            if let Some((zone, lost)) = before
+                && let Some(count) = self.counts.get_mut(&zone)
+            {
+                *(if lost { &mut count.1 } else { &mut count.0 }) -= 1;
+                if *count == (0, 0) {
+                    self.counts.remove(&zone);
+                }
+            }
+            if let Some((zone, lost)) = now {
+                let count = self.counts.entry(zone).or_default();
+                *(if lost { &mut count.1 } else { &mut count.0 }) += 1;
+            }
+        }
+    }
+
+    /// How a node counts; `None` if it does not.
+    fn count(&self, cluster: &Cluster, id: NodeId) -> Option<(Key, bool)> {
+        let node = cluster.present_node(id).filter(|node| node.labels.value(self.excluded).is_none())?;
+        // A node that has reported nothing is not counted as lost.
+        let lost = !node.conditions.is_empty() && !cluster.node_ready(id);
+        Some((zone_of(cluster, self.region, id), lost))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -41,10 +102,32 @@ enum Disruption {
 impl Zones {
     /// Puts a node in its zone's queue, unless it is there. Upstream does so when it next looks at all nodes.
     pub fn add(&mut self, cluster: &Cluster, names: &mut Names, node: NodeId, cause: Seq, now: Time) {
-        let zone = self.zones.entry(zone_of(cluster, names, node)).or_default();
+        let region = names.sym("topology.kubernetes.io/region");
+        let zone = self.zones.entry(zone_of(cluster, region, node)).or_default();
         if !zone.waiting.iter().any(|(waiting, ..)| *waiting == node) {
             let look = Time((now.0.div_euclid(MONITOR.0) + 1) * MONITOR.0);
             zone.waiting.push((node, cause, look));
+        }
+    }
+
+    /// Takes note of an event.
+    pub fn observe(&mut self, body: &Body, cluster: &Cluster) {
+        let Some(census) = &mut self.census else { return };
+        let node = match *body {
+            Body::NodeJoined { node, .. }
+            | Body::NodeLeft { node }
+            | Body::NodeConditionSet { node, condition: sym::READY, .. } => node,
+            Body::NodeLabelSet { node, key, .. } | Body::NodeLabelRemoved { node, key }
+                if [census.region, census.excluded, sym::NODE_LABEL_ZONE].contains(&key) =>
+            {
+                node
+            }
+            _ => return,
+        };
+        census.news.push(node);
+        if census.news.len() > cluster.node_count() {
+            // Nobody has asked for long; whoever does next has them all counted.
+            self.census = None;
         }
     }
 
@@ -64,7 +147,7 @@ impl Zones {
     /// The nodes that may be marked now, each with the event that put it here. Says also whether all zones are
     /// disrupted in full, when nobody is to be evicted at all.
     pub fn take(&mut self, cluster: &Cluster, names: &mut Names, now: Time) -> (Vec<(NodeId, Seq)>, bool) {
-        let states = states(cluster, names);
+        let states = self.states(cluster, names);
         let all_full = !states.is_empty() && states.values().all(|(state, _)| *state == Disruption::Full);
         let mut taken = Vec::new();
         for (key, zone) in &mut self.zones {
@@ -86,32 +169,22 @@ impl Zones {
         }
         (taken, all_full)
     }
+
+    /// Every zone's state and size, after `ComputeZoneState`.
+    fn states(&mut self, cluster: &Cluster, names: &mut Names) -> BTreeMap<Key, (Disruption, usize)> {
+        let census = self.census.get_or_insert_with(|| Census::new(cluster, names));
+        census.update(cluster);
+        let state = |&(ready, unready): &(usize, usize)| match (ready, unready) {
+            (0, 1..) => Disruption::Full,
+            (ready, unready) if unready > 2 && unready * 100 >= (ready + unready) * 55 => Disruption::Partial,
+            _ => Disruption::None,
+        };
+        census.counts.iter().map(|(zone, count)| (*zone, (state(count), count.0 + count.1))).collect()
+    }
 }
 
-fn zone_of(cluster: &Cluster, names: &mut Names, node: NodeId) -> (Sym, Sym) {
-    let region = names.sym("topology.kubernetes.io/region");
+fn zone_of(cluster: &Cluster, region: Sym, node: NodeId) -> Key {
     let Some(node) = cluster.node(node) else { return (Sym::EMPTY, Sym::EMPTY) };
     let label = |key| node.labels.value(key).unwrap_or(Sym::EMPTY);
     (label(region), label(sym::NODE_LABEL_ZONE))
-}
-
-/// Every zone's state and size, after `ComputeZoneState`.
-fn states(cluster: &Cluster, names: &mut Names) -> BTreeMap<(Sym, Sym), (Disruption, usize)> {
-    let excluded = names.sym("node.kubernetes.io/exclude-disruption");
-    let mut counts: BTreeMap<(Sym, Sym), (usize, usize)> = BTreeMap::new();
-    for &id in cluster.nodes() {
-        if cluster.node(id).is_some_and(|node| node.labels.value(excluded).is_some()) {
-            continue;
-        }
-        let (ready, unready) = counts.entry(zone_of(cluster, names, id)).or_default();
-        // A node that has reported nothing is not counted as lost.
-        let lost = cluster.node(id).is_some_and(|n| !n.conditions.is_empty()) && !cluster.node_ready(id);
-        *(if lost { unready } else { ready }) += 1;
-    }
-    let state = |(ready, unready): (usize, usize)| match (ready, unready) {
-        (0, 1..) => Disruption::Full,
-        (ready, unready) if unready > 2 && unready * 100 >= (ready + unready) * 55 => Disruption::Partial,
-        _ => Disruption::None,
-    };
-    counts.into_iter().map(|(zone, count)| (zone, (state(count), count.0 + count.1))).collect()
 }
