@@ -104,8 +104,11 @@ fn random_damage_is_found_without_a_panic() {
     for _ in 0..runs() {
         let mut bytes = whole.clone();
         damage(&mut bytes, &mut random);
-        let changed = bytes != whole;
-        assert_eq!(try_all(bytes), !changed);
+        // The state alone gone back to "open" is how a close looks that was cut off; every event is there.
+        let mut reopened = whole.clone();
+        reopened[20] = State::Open as u8;
+        let as_good = bytes == whole || bytes == reopened;
+        assert_eq!(try_all(bytes), as_good);
     }
     println!("{} logs with random damage: 0 believed, 0 panics", runs());
 }
