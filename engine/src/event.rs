@@ -467,6 +467,37 @@ impl Body {
         }
     }
 
+    /// The pod that an event after its creation is about, to be given another number.
+    pub fn pod_mut(&mut self) -> Option<&mut PodId> {
+        match self {
+            Body::PodDeleted { pod, .. }
+            | Body::PodAdopted { pod, .. }
+            | Body::PodReleased { pod }
+            | Body::PodLabelSet { pod, .. }
+            | Body::PodLabelRemoved { pod, .. }
+            | Body::PodBound { pod, .. }
+            | Body::PodUnschedulable { pod, .. }
+            | Body::PodNominated { pod, .. }
+            | Body::PodPhaseSet { pod, .. }
+            | Body::PodConditionSet { pod, .. }
+            | Body::PodRestarted { pod, .. }
+            | Body::PodGone { pod } => Some(pod),
+            _ => None,
+        }
+    }
+
+    /// The revision that an event after its creation is about, to be given another number.
+    pub fn revision_mut(&mut self) -> Option<&mut RevisionId> {
+        match self {
+            Body::RevisionNumbered { revision, .. }
+            | Body::RevisionLabelled { revision, .. }
+            | Body::RevisionAdopted { revision, .. }
+            | Body::RevisionReleased { revision }
+            | Body::RevisionDeleted { revision } => Some(revision),
+            _ => None,
+        }
+    }
+
     /// The object (workload) that the event names, where it names one.
     pub fn object(&self) -> Option<ObjectId> {
         match *self {

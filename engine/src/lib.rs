@@ -113,6 +113,7 @@ pub mod log;
 pub mod manifest;
 pub mod names;
 pub mod quantity;
+pub mod redact;
 pub mod replay;
 pub mod selector;
 pub mod sim;

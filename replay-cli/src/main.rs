@@ -11,6 +11,7 @@ mod output;
 mod plan;
 mod selector;
 mod state;
+mod tape;
 mod timespec;
 
 use std::process::ExitCode;

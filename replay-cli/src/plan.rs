@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use kubetape_engine::cluster::Cluster;
 use kubetape_engine::event::Track;
-use kubetape_engine::log::{LogError, Reader};
+use kubetape_engine::log::LogError;
 use kubetape_engine::names::Names;
 use kubetape_engine::replay::{
     Injection, InjectionError, Plan, ReplayError, Settings, Timings, Tracks, Until,
@@ -17,6 +17,7 @@ use kubetape_engine::time::Time;
 use crate::error::{CliError, Report};
 use crate::manifests::Manifests;
 use crate::state;
+use crate::tape;
 use crate::timespec::{self, MOMENT_HELP, Moment};
 
 /// A trace, and how it is replayed.
@@ -119,7 +120,7 @@ impl Replayed {
     fn recorded_timings(&self) -> Result<(Timings, Names), CliError> {
         let (mut timings, mut names) = (Timings::default(), Names::new());
         if self.play.has(Track::Scheduler) || self.play.has(Track::Kubelet) {
-            let mut reader = Reader::open(&self.trace)?;
+            let mut reader = tape::reader(&self.trace)?;
             let mut batch = Vec::new();
             while reader.next_batch(&mut names, &mut batch)?.is_some() {
                 batch.iter().for_each(|event| timings.note(event));

@@ -6,6 +6,7 @@ mod bad_input;
 mod golden;
 mod help;
 mod import;
+mod log;
 mod node;
 mod readme;
 mod run;

@@ -7,13 +7,14 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use kubetape_engine::diff::{self, DiffError, Side, SideError, SourceError, Strictness, When};
-use kubetape_engine::log::{LogError, Reader};
+use kubetape_engine::log::LogError;
 use kubetape_engine::names::{Names, Seq};
 use kubetape_engine::time::Time;
 
 use crate::DIFFERENT;
 use crate::error::CliError;
 use crate::output::{Format, Out};
+use crate::tape;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -90,7 +91,7 @@ pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
 /// One log, opened.
 fn side(path: &Path) -> Result<Side<'static>, SideError> {
     let read = |error: LogError| SideError::Read(error.into());
-    let mut reader = Reader::open(path).map_err(read)?;
+    let mut reader = tape::reader(path).map_err(read)?;
     let side = Side::from_batches::<SourceError, _>(Names::new(), move |names, batch| {
         reader.next_batch(names, batch)?;
         Ok(())
@@ -102,7 +103,7 @@ fn side(path: &Path) -> Result<Side<'static>, SideError> {
 /// Whether a log was written by a replay: what it begins with was then played from another.
 fn is_run(path: &Path) -> Result<bool, LogError> {
     let mut first = Vec::new();
-    Reader::open(path)?.next_batch(&mut Names::new(), &mut first)?;
+    tape::reader(path)?.next_batch(&mut Names::new(), &mut first)?;
     Ok(first.iter().any(|event| event.origin != Seq::NONE))
 }
 
