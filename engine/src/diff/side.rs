@@ -137,6 +137,11 @@ impl<'a> Side<'a> {
         &self.cluster
     }
 
+    /// The state, and the dictionary to look up what neither has named yet.
+    pub fn state_mut(&mut self) -> (&Cluster, &mut Names) {
+        (&self.cluster, &mut self.names)
+    }
+
     /// The dictionary and the state, once nothing more is to be folded.
     pub fn into_state(self) -> (Names, Cluster) {
         (self.names, self.cluster)

@@ -18,6 +18,7 @@ mod pending;
 mod pod;
 mod rollout;
 mod rules;
+mod state;
 
 pub use daemon_pod::{Answer, DaemonPodExplanation, Missing, explain_daemon_pod};
 pub use effects::{EffectGroup, EventExplanation, explain_event};
@@ -29,6 +30,7 @@ pub use rollout::{
     Breach, BudgetHolder, Hold, RolloutExplanation, RolloutLimits, RolloutState, explain_rollout,
 };
 pub use rules::{Check, Rule, SetBy};
+pub use state::{keeps_off, waits_for};
 
 pub use crate::told::{Chain, Told};
 

@@ -105,6 +105,11 @@ impl Judged {
         }
     }
 
+    /// Whether the controller gets to it.
+    pub fn reached(&self) -> bool {
+        self.reached
+    }
+
     /// The events that the rule names.
     pub fn numbers(&self, numbers: &mut BTreeSet<Seq>) {
         numbers.extend(self.set.or(self.joined));

@@ -1,0 +1,1 @@
+use super::model::Report; pub fn document(_d:&Report)->String{String::new()}

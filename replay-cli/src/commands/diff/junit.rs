@@ -1,0 +1,1 @@
+use super::model::Document; pub fn document(_d:&Document)->String{String::new()}
