@@ -91,6 +91,11 @@ impl PodKeys {
         self.by_name.get(name).copied()
     }
 
+    /// The position of an object's name, if it is a DaemonSet's that was met.
+    pub fn find_object(&self, object: ObjectId) -> Option<u32> {
+        self.by_object.get(&object).copied().flatten()
+    }
+
     /// All names, in the order in which they were met.
     pub fn sets(&self) -> &[String] {
         &self.sets
@@ -132,8 +137,8 @@ pub(super) struct Trail {
     root: Vec<u32>,
     /// What events from outside say, whichever node they say it of.
     says: Vec<(Seq, u64)>,
-    /// The last event that changed each object's manifest.
-    changed: FxHashMap<ObjectId, Seq>,
+    /// The events that changed each object's manifest, in order.
+    changed: FxHashMap<ObjectId, Vec<Seq>>,
     /// The first events beyond what both logs have alike.
     pub window: Vec<(Seq, Event)>,
     same_until: Seq,
@@ -174,7 +179,8 @@ impl Trail {
         | Body::Scaled { object, .. }
         | Body::RolloutUndone { object, .. } = event.body
         {
-            self.changed.insert(object, seq);
+            self.changed.entry(object).or_default().push(seq);
+            self.keys.set(names, object);
         }
         if seq > self.same_until && self.window.len() < WINDOW {
             self.window.push((seq, *event));
@@ -193,8 +199,8 @@ impl Trail {
     }
 
     /// The decisions about a DaemonSet, by node.
-    pub fn courses(&self, set: u32) -> &PerNode<Course> {
-        &self.courses[set as usize]
+    pub fn courses(&self, set: u32) -> Option<&PerNode<Course>> {
+        self.courses.get(set as usize)
     }
 
     /// The last event that was read.
@@ -227,7 +233,15 @@ impl Trail {
 
     /// Whether an object's manifest was changed after an event.
     pub fn changed_after(&self, object: ObjectId, seq: Seq) -> bool {
-        self.changed.get(&object).is_some_and(|changed| *changed > seq)
+        self.changed.get(&object).and_then(|changed| changed.last()).is_some_and(|last| *last > seq)
+    }
+
+    /// The events that changed the manifest of a DaemonSet, in order.
+    pub fn manifests(&self, set: u32) -> Vec<Seq> {
+        let objects = self.changed.iter().filter(|(object, _)| self.keys.find_object(**object) == Some(set));
+        let mut all: Vec<Seq> = objects.flat_map(|(_, changed)| changed).copied().collect();
+        all.sort_unstable();
+        all
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::decisions::{Course, Decided, Trail};
+use super::per_node::PerNode;
 use super::why::Which;
 use crate::names::{Names, NodeId, Seq};
 use crate::time::Time;
@@ -45,9 +46,9 @@ pub(super) fn candidates(a: (&Names, &Trail), b: (&Names, &Trail)) -> Candidates
         let [in_a, in_b] = [a.1.keys.find_set(set), b.1.keys.find_set(set)];
         let of = |trail: (&Names, &Trail), set: Option<u32>, node: &str| -> Option<(NodeId, Course)> {
             let node = trail.0.find_node(node)?;
-            Some((node, *trail.1.courses(set?).get(node)?))
+            Some((node, *trail.1.courses(set?)?.get(node)?))
         };
-        for (node, course) in in_a.into_iter().flat_map(|set| a.1.courses(set).iter()) {
+        for (node, course) in in_a.and_then(|set| a.1.courses(set)).into_iter().flat_map(PerNode::iter) {
             if course.pattern == 0 {
                 continue;
             }
@@ -66,7 +67,7 @@ pub(super) fn candidates(a: (&Names, &Trail), b: (&Names, &Trail)) -> Candidates
                 (x, y, _) => candidates.add(set, name, x, y),
             }
         }
-        for (node, course) in in_b.into_iter().flat_map(|set| b.1.courses(set).iter()) {
+        for (node, course) in in_b.and_then(|set| b.1.courses(set)).into_iter().flat_map(PerNode::iter) {
             if course.pattern == 0 {
                 continue;
             }

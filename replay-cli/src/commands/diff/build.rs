@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kubetape_engine::diff::group::{Among, Group, Grouping};
 use kubetape_engine::diff::{
     ChangeCauses, ChangeGroups, ChangeKind, Compared, Comparison, DaemonSetOverTime, Difference, Parting,
-    PlacementDifference, PodState, Reasons, Side, SharedCause, StretchGroup, Strictness, WorkloadDifference,
+    PlacementDifference, PodState, Reasons, SharedCause, Side, StretchGroup, Strictness, WorkloadDifference,
 };
 use kubetape_engine::explain::{self, WorkloadName};
 
@@ -43,9 +43,8 @@ pub fn report(
         moments.push(moment(difference, groups, causes, strictness, states));
     }
     let stretches = comparison.timeline.iter().enumerate();
-    let timeline = stretches.map(|(at, group)| {
-        stretch(group, reasons.stretches.get(at).map_or(&[][..], Vec::as_slice))
-    });
+    let timeline =
+        stretches.map(|(at, group)| stretch(group, reasons.stretches.get(at).map_or(&[][..], Vec::as_slice)));
     let document = Document {
         schema_version: SCHEMA_VERSION,
         a: sides.a.name.clone(),
@@ -115,7 +114,8 @@ fn moment<'s>(
     let mut daemon_sets = Vec::new();
     for workload in &difference.daemon_sets {
         let mut row = workload_row(workload, difference, workload.is_same(strictness));
-        let own = |group: &&ChangeGroups| group.namespace == workload.namespace && group.name == workload.name;
+        let own =
+            |group: &&ChangeGroups| group.namespace == workload.namespace && group.name == workload.name;
         for (index, group) in groups.iter().enumerate().filter(|(_, group)| own(group)) {
             let causes = causes.get(index).unwrap_or(&none);
             let mut change = change_row(workload, group, causes, difference);
@@ -267,7 +267,13 @@ fn stretch(group: &StretchGroup, causes: &[SharedCause]) -> StretchRow {
 }
 
 /// Asks the state of the side that has no pod, or one that waits, what is in the way.
-fn add_reasons<'s>(group: &mut GroupRow, change: &str, name: &WorkloadName, a: &mut Side<'s>, b: &mut Side<'s>) {
+fn add_reasons<'s>(
+    group: &mut GroupRow,
+    change: &str,
+    name: &WorkloadName,
+    a: &mut Side<'s>,
+    b: &mut Side<'s>,
+) {
     let mut found: BTreeMap<(&'static str, String), BTreeSet<&str>> = BTreeMap::new();
     for node in group.nodes.iter().take(ASKED_MAX) {
         let off = match change {
@@ -285,7 +291,10 @@ fn add_reasons<'s>(group: &mut GroupRow, change: &str, name: &WorkloadName, a: &
             let waits_for = explain::waits_for(b.cluster(), b.names(), name, node);
             let refusals = waits_for.iter().flat_map(|pending| &pending.refusals);
             for reason in refusals.flat_map(|refusal| &refusal.reasons) {
-                found.entry(("B", format!("its pod waits: {}", reason_words(reason)))).or_default().insert(node);
+                found
+                    .entry(("B", format!("its pod waits: {}", reason_words(reason))))
+                    .or_default()
+                    .insert(node);
             }
         }
     }

@@ -60,7 +60,10 @@ fn lost(comparison: &Comparison) -> usize {
     let lost = comparison.timeline.iter().filter(|stretch| stretch.kind == ChangeKind::Lost);
     let nodes = |stretch: &StretchGroup| {
         let groups = stretch.grouping.groups.iter().flat_map(|group| &group.nodes);
-        groups.chain(&stretch.grouping.rest).map(|node| (stretch.daemon_set.clone(), node.clone())).collect::<Vec<_>>()
+        groups
+            .chain(&stretch.grouping.rest)
+            .map(|node| (stretch.daemon_set.clone(), node.clone()))
+            .collect::<Vec<_>>()
     };
     let over_time: std::collections::BTreeSet<_> = lost.flat_map(nodes).collect();
     at_a_moment.unwrap_or(0).max(over_time.len())

@@ -154,12 +154,8 @@ impl FromStr for WhenArg {
 pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
     let sides = Sides::open(args, out)?;
     let strictness = if args.strict { Strictness::Strict } else { Strictness::Placements };
-    let options = Options {
-        when: when(args, &sides)?,
-        group: true,
-        over_time: true,
-        spans: args.format == Form::Html,
-    };
+    let options =
+        Options { when: when(args, &sides)?, group: true, over_time: true, spans: args.format == Form::Html };
     let compared = diff::diff_with(|| sides.a.side(), || sides.b.side(), options);
     let mut compared = compared.map_err(|error| failure(&sides, error))?;
     let same = compared.comparison.is_same(strictness);

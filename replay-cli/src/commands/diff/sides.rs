@@ -65,7 +65,8 @@ impl Sides {
     /// A run cannot be made. Logs are opened later.
     pub fn open(args: &Args, out: &mut Out) -> Result<Sides, CliError> {
         let Some(b) = &args.b else { return what_ifs(&args.a, &args.what_if, out) };
-        let file = |path: &PathBuf| Source { name: path.display().to_string(), kind: Kind::File(path.clone()) };
+        let file =
+            |path: &PathBuf| Source { name: path.display().to_string(), kind: Kind::File(path.clone()) };
         Ok(Sides { a: file(&args.a), b: file(b) })
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::model::{
-    CauseRow, ChangeRow, Document, GroupRow, MomentRow, OverTimeRow, PartingRow, Report, StretchRow, WorkloadRow,
+    CauseRow, ChangeRow, Document, GroupRow, MomentRow, OverTimeRow, PartingRow, Report, StretchRow,
+    WorkloadRow,
 };
 use super::{Args, By, WhenArg, words};
 use crate::error::CliError;
@@ -18,7 +19,8 @@ const CAUSES_MAX: usize = 3;
 
 pub fn print(args: &Args, report: &Report, out: &mut Out) -> Result<(), CliError> {
     let document = &report.document;
-    let printer = Printer { named_max: if args.all { usize::MAX } else { NAMED_MAX }, all: args.all, by: args.by };
+    let printer =
+        Printer { named_max: if args.all { usize::MAX } else { NAMED_MAX }, all: args.all, by: args.by };
     for moment in &document.moments {
         printer.moment(moment, out)?;
     }
@@ -47,7 +49,11 @@ fn verdict(args: &Args, document: &Document, out: &mut Out) -> Result<(), CliErr
         (true, false) => writeln!(out, "{a} and {b} differ for a time: {}", words::totals(&document.counts)),
         (false, true) => writeln!(out, "{a} and {b} are the same at {moments}"),
         (false, false) => {
-            writeln!(out, "{a} and {b} differ at {differing} of {moments}: {}", words::totals(&document.counts))
+            writeln!(
+                out,
+                "{a} and {b} differ at {differing} of {moments}: {}",
+                words::totals(&document.counts)
+            )
         }
     }
 }
@@ -100,7 +106,7 @@ impl Printer {
     fn change(&self, change: &ChangeRow, out: &mut Out) -> Result<(), CliError> {
         for group in &change.groups {
             self.group(change.change, group, out)?;
-            self.causes(&group.causes, out)?;
+            self.causes(&group.causes, group.changed, out)?;
             let unexplained = group.causes.iter().all(|cause| cause.decided == "created");
             for reason in group.reasons.iter().filter(|_| unexplained || change.change == "pending") {
                 let nodes = match group.nodes.len() {
@@ -129,10 +135,10 @@ impl Printer {
         writeln!(out, "    {head} {}: {}", words::group(group, change), self.some(&group.nodes))
     }
 
-    fn causes(&self, causes: &[CauseRow], out: &mut Out) -> Result<(), CliError> {
+    fn causes(&self, causes: &[CauseRow], of: usize, out: &mut Out) -> Result<(), CliError> {
         let shown = if self.all { usize::MAX } else { CAUSES_MAX };
         for cause in causes.iter().take(shown) {
-            writeln!(out, "        {}", words::cause(cause))?;
+            writeln!(out, "        {}", words::cause(cause, of))?;
         }
         match causes.len().saturating_sub(shown) {
             0 => Ok(()),
@@ -187,7 +193,7 @@ impl Printer {
             let nodes = words::group(group, stretch.change);
             writeln!(out, "  {word} {} {nodes}: {}", stretch.daemon_set, self.some(&group.nodes))?;
         }
-        self.causes(&stretch.causes, out)
+        self.causes(&stretch.causes, stretch.nodes, out)
     }
 
     fn parting(&self, document: &Document, out: &mut Out) -> Result<(), CliError> {
@@ -215,7 +221,7 @@ impl Printer {
                 writeln!(out, "       {line}")?;
             }
         }
-        Ok(())
+        words::alike(sides[0], sides[1]).map_or(Ok(()), |note| writeln!(out, "  {note}"))
     }
 
     fn over_time(&self, rows: &[OverTimeRow], out: &mut Out) -> Result<(), CliError> {

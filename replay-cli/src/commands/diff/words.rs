@@ -3,7 +3,7 @@
 use kubetape_engine::diff::{PodState, Revision, RevisionName, Verb};
 use kubetape_engine::explain::Chain;
 
-use super::model::{CauseRow, FiguresRow, GroupRow, OverTimeRow, RolloutRow};
+use super::model::{CauseRow, FiguresRow, GroupRow, OverTimeRow, PartingRow, RolloutRow};
 use crate::commands::explain::words::told;
 use crate::describe::{phase_words, why_words};
 use crate::output::counted;
@@ -58,8 +58,10 @@ pub fn group(group: &GroupRow, kind: &str) -> String {
     let among = if group.among == "candidates" { candidates } else { "" };
     match &group.expression {
         None => format!("on {}", counted(group.changed, "node")),
-        // A node's name follows anyway.
-        Some(name) if group.selected == 1 && name.starts_with("kubernetes.io/hostname=") => "on 1 node".to_owned(),
+        // The nodes' names follow anyway.
+        Some(names) if names.contains("kubernetes.io/hostname") && group.selected == group.changed => {
+            format!("on {}", counted(group.changed, "node"))
+        }
         Some(every) if every == "every node" => match group.selected {
             1 => format!("on the only node{among}"),
             all => format!("on all {all} nodes{among}"),
@@ -79,10 +81,31 @@ pub fn some(names: &[String], most: usize) -> String {
     }
 }
 
-/// `B deleted them at …, because of #4711 at …: node gpu-1 tainted …`, a sentence without its full stop.
-pub fn cause(cause: &CauseRow) -> String {
-    let (one, root) = (cause.placements == 1, cause.root());
-    let it = if one { "it" } else { &format!("{} of them", cause.placements) };
+/// A cause in three parts: who did what when, the event that it goes back to (if that is another one), and how many
+/// more like that there are.
+pub struct Cause {
+    pub head: String,
+    pub event: Option<String>,
+    pub others: String,
+}
+
+impl std::fmt::Display for Cause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.event {
+            Some(event) => write!(f, "{} because of {event}{}", self.head, self.others),
+            None => f.write_str(&self.head),
+        }
+    }
+}
+
+/// A cause of some of `of` placements: `B deleted 212 of them at … because of #4711 at …: node gpu-1 tainted …, and 211 more like it`.
+pub fn cause(cause: &CauseRow, of: usize) -> Cause {
+    let root = cause.root();
+    let it = match cause.placements {
+        1 if of == 1 => "it".to_owned(),
+        all if all == of => "them".to_owned(),
+        some => format!("{some} of them"),
+    };
     let when = match cause.at == cause.until {
         true => format!("at {}", cause.at),
         false => format!("from {} to {}", cause.at, cause.until),
@@ -92,17 +115,13 @@ pub fn cause(cause: &CauseRow) -> String {
         _ => String::new(),
     };
     let head = format!("{} {} {it} {when}{why}", cause.side, cause.decided);
-    if root.event == cause.decision.event {
-        return match cause.decision.track {
-            "user" => format!("{head}: {}", told(root)),
-            _ => head,
-        };
-    }
     let others = match cause.roots {
         0 | 1 => String::new(),
         roots => format!(", and {} more like it", roots - 1),
     };
-    format!("{head} because of {}{others}", told(root))
+    // A decision that the log gives no cause of tells nothing that was not said, unless a person took it.
+    let itself = root.event == cause.decision.event && cause.decision.track != "user";
+    Cause { head, event: (!itself).then(|| told(root)), others }
 }
 
 fn reason(why: &str) -> &'static str {
@@ -149,6 +168,17 @@ pub fn chain(chain: &Chain) -> Vec<String> {
     lines
 }
 
+/// What is to be said of two events that read the same and are not.
+pub fn alike(a: &Option<PartingRow>, b: &Option<PartingRow>) -> Option<&'static str> {
+    let (Some(a), Some(b)) = (a, b) else { return None };
+    let same = a.event.text == b.event.text && a.event.at == b.event.at && a.event.track == b.event.track;
+    same.then_some(if a.event.kind == "Applied" {
+        "with another manifest each"
+    } else {
+        "they differ in what is not shown here"
+    })
+}
+
 /// How many placements differ in each way: `2 lost, 1 of another revision`.
 pub fn totals(counts: &super::model::CountsRow) -> String {
     let all = [
@@ -193,8 +223,17 @@ pub fn figures(row: &OverTimeRow, all: bool) -> Vec<Figure> {
     let side = |side: &Option<FiguresRow>, figure: fn(&FiguresRow) -> String| {
         side.as_ref().map_or_else(|| "-".to_owned(), figure)
     };
-    let figures = of.into_iter().map(|(what, figure)| Figure { what, a: side(&row.a, figure), b: side(&row.b, figure) });
-    figures.filter(|figure| all || figure.a != figure.b).collect()
+    let figures = of.into_iter().map(|(what, figure)| Figure {
+        what,
+        a: side(&row.a, figure),
+        b: side(&row.b, figure),
+    });
+    // A side without the DaemonSet has nothing to be compared with.
+    let nothing = |figure: &Figure| {
+        let is = |value: &String| matches!(value.as_str(), "-" | "none" | "0" | "0s" | "never");
+        is(&figure.a) && is(&figure.b)
+    };
+    figures.filter(|figure| all || (figure.a != figure.b && !nothing(figure))).collect()
 }
 
 /// How many rollouts are told one by one.

@@ -4,20 +4,24 @@
 //! Both logs are read twice more, without being folded: once for decisions and causes, once for the events that turn
 //! out to matter. Words for those come from the state that was compared last.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod judge;
+mod late;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
-use super::compare::ChangeKind;
-use super::decisions::{Decided, PodKeys, Trail, Verb};
+use self::judge::{Counted, Judge};
+use self::late::Late;
+
+use super::decisions::{Trail, Verb};
 use super::divergence::{Pair, first_beyond, first_in, same_until};
 use super::parted::{self, Parted};
 use super::run::{Compared, DiffError, both};
 use super::side::{Side, SideError};
 use crate::cluster::Cluster;
 use crate::event::{Event, Why};
-use crate::names::{Names, NodeId, Seq};
+use crate::names::{Names, Seq};
 use crate::time::Time;
 use crate::told::{Chain, Links, Told};
 
@@ -194,110 +198,6 @@ where
     Ok(wanted.tell(parted, Both { trail: [&trail_a, &trail_b], late: [&late_a, &late_b] }))
 }
 
-/// A cause in numbers.
-struct Counted {
-    side: Which,
-    first: Decided,
-    until: Time,
-    roots: FxHashSet<Seq>,
-    placements: usize,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Kind {
-    side: Which,
-    verb: Verb,
-    why: Option<Why>,
-    /// What the roots say; those that say nothing in particular are told apart by number.
-    says: (u64, Seq),
-}
-
-/// Says which decision made a placement differ.
-struct Judge<'t> {
-    names: [&'t Names; 2],
-    trails: [&'t Trail; 2],
-}
-
-impl<'t> Judge<'t> {
-    fn new(a: (&'t Names, &'t Trail), b: (&'t Names, &'t Trail)) -> Self {
-        Judge { names: [a.0, b.0], trails: [a.1, b.1] }
-    }
-
-    fn changes(&self, changes: &[super::ChangeGroups]) -> Vec<(Vec<Vec<Counted>>, Vec<Counted>)> {
-        let of = |change: &super::ChangeGroups| {
-            let set = format!("{}/{}", change.namespace, change.name);
-            let sets = self.trails.map(|trail| trail.keys.find_set(&set));
-            let judge = |nodes: &[String]| {
-                let decided = nodes.iter().filter_map(|node| self.telling(sets, node, change.kind));
-                self.shared(decided)
-            };
-            let groups = change.grouping.groups.iter().map(|group| judge(&group.nodes)).collect();
-            (groups, judge(&change.grouping.rest))
-        };
-        changes.iter().map(of).collect()
-    }
-
-    fn stretches(&self, group: &super::StretchGroup) -> Vec<Counted> {
-        let decided = group.began.iter().map(|&(side, decided)| (side, decided));
-        self.shared(decided)
-    }
-
-    /// The later of the last decisions in both logs; of those that fit the kind of change, if one does.
-    fn telling(&self, sets: [Option<u32>; 2], node: &str, kind: ChangeKind) -> Option<(Which, Decided)> {
-        let last = |side: usize| {
-            let node = self.names[side].find_node(node)?;
-            self.trails[side].courses(sets[side]?).get(node)?.last
-        };
-        let fits = |side: Which, decided: &Decided| match (kind, side) {
-            (ChangeKind::Lost, Which::A) | (ChangeKind::Gained, Which::B) => decided.verb == Verb::Created,
-            (ChangeKind::Lost, Which::B) | (ChangeKind::Gained, Which::A) => decided.verb == Verb::Deleted,
-            _ => decided.verb == Verb::Created,
-        };
-        let a = last(0).map(|decided| (Which::A, decided)).filter(|(side, decided)| fits(*side, decided));
-        let b = last(1).map(|decided| (Which::B, decided)).filter(|(side, decided)| fits(*side, decided));
-        match (a, b) {
-            (Some(a), Some(b)) if a.1.at > b.1.at => Some(a),
-            (a, b) => b.or(a),
-        }
-    }
-
-    fn shared(&self, decided: impl Iterator<Item = (Which, Decided)>) -> Vec<Counted> {
-        let mut shared: FxHashMap<Kind, Counted> = FxHashMap::default();
-        for (side, decided) in decided {
-            let trail = self.trails[side as usize];
-            let root = trail.root(decided.seq);
-            let says = match trail.says(root) {
-                0 if root != decided.seq => (0, root),
-                says => (says, Seq::NONE),
-            };
-            let kind = Kind { side, verb: decided.verb, why: decided.why, says };
-            let counted = shared.entry(kind).or_insert_with(|| Counted {
-                side,
-                first: decided,
-                until: decided.at,
-                roots: FxHashSet::default(),
-                placements: 0,
-            });
-            if decided.seq < counted.first.seq {
-                counted.first = decided;
-            }
-            counted.until = counted.until.max(decided.at);
-            counted.roots.insert(root);
-            counted.placements += 1;
-        }
-        let mut shared: Vec<Counted> = shared.into_values().collect();
-        shared.sort_by_key(|counted| {
-            (std::cmp::Reverse(counted.placements), counted.first.seq, counted.side, counted.first.why)
-        });
-        // Beyond a few causes nobody reads on, and each costs events to be looked up.
-        shared.truncate(CAUSES_MAX);
-        shared
-    }
-}
-
-/// How many causes of one group are told.
-const CAUSES_MAX: usize = 8;
-
 /// Everything that is to be told, in numbers.
 struct Wanted {
     moments: Vec<Vec<(Vec<Vec<Counted>>, Vec<Counted>)>>,
@@ -322,6 +222,7 @@ impl Wanted {
         };
         for counted in self.counted() {
             want(counted.side as usize, counted.first.seq);
+            counted.manifest.iter().for_each(|manifest| want(counted.side as usize, *manifest));
         }
         if let Some((seq, a, b)) = &self.pair {
             a.iter().for_each(|_| want(0, *seq));
@@ -369,7 +270,12 @@ struct Both<'t> {
 
 impl Both<'_> {
     fn cause(&self, counted: &Counted) -> Option<SharedCause> {
-        let Parting { told, because } = self.parting(counted.side, counted.first.seq)?;
+        let Parting { told, mut because } = self.parting(counted.side, counted.first.seq)?;
+        if let Some(manifest) = counted.manifest {
+            let Parting { told, because: beyond } = self.parting(counted.side, manifest)?;
+            because = beyond;
+            because.links.insert(0, told);
+        }
         Some(SharedCause {
             side: counted.side,
             verb: counted.first.verb,
@@ -388,83 +294,5 @@ impl Both<'_> {
         let because = trail.cause(seq).map(|cause| Links::from(cause, |seq| trail.cause(seq)));
         let because = because.unwrap_or_default().tell(|seq| late.told.get(&seq).cloned());
         Some(Parting { told, because })
-    }
-}
-
-/// What is looked up once it is known what matters.
-struct Late<'t> {
-    trail: &'t Trail,
-    needed: BTreeSet<Seq>,
-    /// Placements whose decisions are needed one by one.
-    unclear: FxHashSet<(u32, NodeId)>,
-    told: BTreeMap<Seq, Told>,
-    decisions: FxHashMap<(u32, NodeId), Vec<Decided>>,
-}
-
-impl<'t> Late<'t> {
-    fn new(trail: &'t Trail, needed: BTreeSet<Seq>, unclear: FxHashSet<(u32, NodeId)>) -> Self {
-        Late { trail, needed, unclear, told: BTreeMap::new(), decisions: FxHashMap::default() }
-    }
-
-    /// Asks for a decision and what it goes back to; says whether it is not known yet.
-    fn ask_for(&mut self, decided: Option<Decided>) -> bool {
-        let Some(decided) = decided.filter(|decided| !self.told.contains_key(&decided.seq)) else {
-            return false;
-        };
-        self.needed = Links::from(decided.seq, |seq| self.trail.cause(seq)).numbers().collect();
-        self.unclear.clear();
-        true
-    }
-
-    /// Reads a log once more. `folded` is its state at the end.
-    fn read(&mut self, fresh: Side<'_>, folded: &mut Side<'_>, tell: &Tell<'_>) -> Result<(), SideError> {
-        let mut side = fresh.with_names(folded.take_names());
-        let mut keys = PodKeys::default();
-        let last = self.needed.last().copied().unwrap_or(Seq::NONE);
-        let nothing = Cluster::new();
-        while side.last() < last || (!self.unclear.is_empty() && side.last() < self.trail.end()) {
-            let Some(event) = side.skip()? else { break };
-            let (names, seq) = (side.names(), side.last());
-            let decided = keys.observe(names, &event);
-            if let Some((set, node, verb, why)) = decided
-                && seq > self.trail.same_until()
-                && self.unclear.contains(&(set, node))
-            {
-                let decided = Decided { verb, why, at: event.at, seq };
-                self.decisions.entry((set, node)).or_default().push(decided);
-            }
-            if self.needed.contains(&seq) {
-                let text = self.text(seq, &event, names, [folded.cluster(), &nothing], &keys, tell);
-                self.told.insert(seq, Told::new(seq, &event, names, text));
-            }
-        }
-        folded.give_names(side.take_names());
-        Ok(())
-    }
-
-    /// What an event says, as far as a later state can tell: what has changed since is left out.
-    fn text(
-        &self,
-        seq: Seq,
-        event: &Event,
-        names: &Names,
-        [cluster, nothing]: [&Cluster; 2],
-        keys: &PodKeys,
-        tell: &Tell<'_>,
-    ) -> String {
-        if let Some(pod) = event.body.pod()
-            && cluster.pod(pod).is_none_or(|pod| pod.made > seq)
-        {
-            // The slot is another pod's by now.
-            return match keys.of(pod) {
-                Some((set, node)) => {
-                    let (set, node) = (keys.set_name(set), names.node_name(node));
-                    format!("{} of the pod of {set} on {node}", event.body.kind())
-                }
-                None => format!("{} of a pod that is gone", event.body.kind()),
-            };
-        }
-        let changed = event.body.object().is_some_and(|object| self.trail.changed_after(object, seq));
-        tell(event, names, if changed { nothing } else { cluster })
     }
 }
