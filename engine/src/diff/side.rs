@@ -13,9 +13,12 @@ use crate::time::Time;
 /// What a source of events fails with.
 pub type SourceError = Box<dyn Error + Send + Sync>;
 
+/// Adds the next batch to an empty vector.
+type Fill<'a> = dyn FnMut(&mut Names, &mut Vec<Event>) -> Result<(), SourceError> + Send + 'a;
+
 /// Where a side's events come from.
 enum Source<'a> {
-    Batches(Box<dyn FnMut(&mut Names, &mut Vec<Event>) -> Result<(), SourceError> + Send + 'a>),
+    Batches(Box<Fill<'a>>),
     Log(Box<Reader>),
 }
 

@@ -21,6 +21,13 @@ pub(super) struct Counted {
     pub placements: usize,
 }
 
+/// The causes of a kind of change, in numbers.
+pub(super) struct CountedChange {
+    pub groups: Vec<Vec<Counted>>,
+    pub rest: Vec<Counted>,
+}
+
+/// Decisions that belong together.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Kind {
     pub side: Which,
@@ -41,7 +48,7 @@ impl<'t> Judge<'t> {
         Judge { names: [a.0, b.0], trails: [a.1, b.1] }
     }
 
-    pub fn changes(&self, changes: &[ChangeGroups]) -> Vec<(Vec<Vec<Counted>>, Vec<Counted>)> {
+    pub fn changes(&self, changes: &[ChangeGroups]) -> Vec<CountedChange> {
         let of = |change: &ChangeGroups| {
             let set = format!("{}/{}", change.namespace, change.name);
             let sets = self.trails.map(|trail| trail.keys.find_set(&set));
@@ -51,7 +58,7 @@ impl<'t> Judge<'t> {
                 self.shared(decided, manifests)
             };
             let groups = change.grouping.groups.iter().map(|group| judge(&group.nodes)).collect();
-            (groups, judge(&change.grouping.rest))
+            CountedChange { groups, rest: judge(&change.grouping.rest) }
         };
         changes.iter().map(of).collect()
     }
@@ -63,7 +70,7 @@ impl<'t> Judge<'t> {
     }
 
     /// The later of the last decisions in both logs; of those that fit the kind of change, if one does.
-    pub fn telling(&self, sets: [Option<u32>; 2], node: &str, kind: ChangeKind) -> Option<(Which, Decided)> {
+    fn telling(&self, sets: [Option<u32>; 2], node: &str, kind: ChangeKind) -> Option<(Which, Decided)> {
         let last = |side: usize| {
             let node = self.names[side].find_node(node)?;
             self.trails[side].courses(sets[side]?)?.get(node)?.last
@@ -83,7 +90,7 @@ impl<'t> Judge<'t> {
 
     /// Gathers decisions. With `manifests`, they are laid to what gave the DaemonSet its manifest: a pod is of
     /// another revision because of that, whatever called for the pod.
-    pub fn shared(
+    fn shared(
         &self,
         decided: impl Iterator<Item = (Which, Decided)>,
         manifests: Option<[Option<u32>; 2]>,

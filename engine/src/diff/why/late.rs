@@ -64,7 +64,7 @@ impl<'t> Late<'t> {
     }
 
     /// What an event says, as far as a later state can tell: what has changed since is left out.
-    pub fn text(
+    fn text(
         &self,
         seq: Seq,
         event: &Event,

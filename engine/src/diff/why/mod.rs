@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use self::judge::{Counted, Judge};
+use self::judge::{Counted, CountedChange, Judge};
 use self::late::Late;
 
 use super::decisions::{Trail, Verb};
@@ -200,7 +200,7 @@ where
 
 /// Everything that is to be told, in numbers.
 struct Wanted {
-    moments: Vec<Vec<(Vec<Vec<Counted>>, Vec<Counted>)>>,
+    moments: Vec<Vec<CountedChange>>,
     stretches: Vec<Vec<Counted>>,
     pair: Option<Pair>,
     parted: parted::Candidates,
@@ -209,7 +209,7 @@ struct Wanted {
 impl Wanted {
     fn counted(&self) -> impl Iterator<Item = &Counted> {
         let changes = self.moments.iter().flatten();
-        let of_moments = changes.flat_map(|(groups, rest)| groups.iter().flatten().chain(rest));
+        let of_moments = changes.flat_map(|change| change.groups.iter().flatten().chain(&change.rest));
         of_moments.chain(self.stretches.iter().flatten())
     }
 
@@ -237,9 +237,9 @@ impl Wanted {
 
     fn tell(&self, parted: Option<Parted>, both: Both<'_>) -> Reasons {
         let list = |counted: &[Counted]| counted.iter().filter_map(|one| both.cause(one)).collect::<Vec<_>>();
-        let change = |(groups, rest): &(Vec<Vec<Counted>>, Vec<Counted>)| ChangeCauses {
-            groups: groups.iter().map(|group| list(group)).collect(),
-            rest: list(rest),
+        let change = |change: &CountedChange| ChangeCauses {
+            groups: change.groups.iter().map(|group| list(group)).collect(),
+            rest: list(&change.rest),
         };
         let divergence = self.pair.as_ref().map(|(seq, a, b)| Divergence {
             event: *seq,
