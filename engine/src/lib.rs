@@ -71,6 +71,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`time`], [`names`], [`quantity`] | moments and API seconds; interned names and dense ids; amounts |
+//! | [`saved`] | state as bytes, for checkpoints |
 //! | [`event`] | the vocabulary: every event, its track, its cause |
 //! | [`log`] | the file: format, writer, reader, recovery, checkpoints |
 //! | [`selector`] | label selectors, node affinity and tolerations, compiled |
@@ -78,6 +79,7 @@
 //! | [`manifest`], [`apply`] | the strict door: YAML to what the API server would store, and to events |
 //! | [`actors`] | the DaemonSet controller, kube-scheduler, kubelets, node lifecycle, garbage collection |
 //! | [`sim`] | virtual time, and the world in which actors act |
+//! | [`told`] | events and their causes in words, for those below |
 //! | [`replay`], [`diff`] | tracks played back or simulated; what differs between two logs |
 //! | [`import`], [`synth`], [`conformance`] | recordings made into logs; traces made up; the engine held against Kubernetes' own code |
 //!
@@ -115,7 +117,9 @@ pub mod names;
 pub mod quantity;
 pub mod redact;
 pub mod replay;
+pub mod saved;
 pub mod selector;
 pub mod sim;
 pub mod synth;
 pub mod time;
+pub mod told;

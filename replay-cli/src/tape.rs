@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, Write};
 use std::ops::{Deref, DerefMut};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use kubetape_engine::log::{Digest, Draft, FileStorage, LogError, Options, Reader, Storage, Writer};
 
@@ -15,6 +15,7 @@ use crate::output::Out;
 
 /// Standard input, kept in a file without a name: logs are read at any place, and more than once.
 static SPOOL: OnceLock<File> = OnceLock::new();
+static READING: Mutex<()> = Mutex::new(());
 
 /// Where a log is to be read: the path itself, or for `-` a file that holds all of standard input.
 ///
@@ -24,6 +25,8 @@ pub fn path(named: &Path) -> Result<Cow<'_, Path>, LogError> {
     if named != Path::new("-") {
         return Ok(Cow::Borrowed(named));
     }
+    // Two readers may ask at once, and the input can be read only once.
+    let _one = READING.lock().unwrap_or_else(PoisonError::into_inner);
     let spool = match SPOOL.get() {
         Some(spool) => spool,
         None => {
