@@ -196,7 +196,8 @@ fn beside(c: &mut Criterion) {
     writer.close().unwrap();
     group.bench_function("scan, kubetape", |b| {
         b.iter(|| {
-            let (mut reader, mut names, mut events) = (Reader::open(&path).unwrap(), Names::new(), Vec::new());
+            let (mut reader, mut names, mut events) =
+                (Reader::open(&path).unwrap(), Names::new(), Vec::new());
             while reader.next_batch(&mut names, &mut events).unwrap().is_some() {}
             assert_eq!(reader.last(), Seq(count as u64));
         });

@@ -3,7 +3,9 @@
 //! Nothing here is the engine's: the bytes are read and sealed by what `log::format` says of them, so that what it says is
 //! tried too.
 
-use kubetape_engine::log::format::{ALIGN, FILE_HEADER_LEN, FRAME_HEADER_LEN, FRAME_MAGIC, FRAME_TRAILER_LEN};
+use kubetape_engine::log::format::{
+    ALIGN, FILE_HEADER_LEN, FRAME_HEADER_LEN, FRAME_MAGIC, FRAME_TRAILER_LEN,
+};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::random::{Random, damage};

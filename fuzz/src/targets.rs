@@ -201,13 +201,15 @@ fn read_all(reader: Result<Reader, LogError>) -> bool {
 /// Opens a log to append, appends, and reads all: what a writer takes over is whole afterwards.
 fn recover(input: &Input) -> Result<bool, String> {
     let storage = MemoryStorage::from_bytes(input.bytes.clone());
-    let Ok((mut writer, names, recovered)) = Writer::open_in(Box::new(storage.clone()), &Options::default()) else {
+    let Ok((mut writer, names, recovered)) = Writer::open_in(Box::new(storage.clone()), &Options::default())
+    else {
         return Ok(false);
     };
     let body = kubetape_engine::event::Body::PodGone { pod: kubetape_engine::names::PodId::from_index(0) };
     let at = recovered.last_time.unwrap_or_default();
     let event = Event::new(at, kubetape_engine::event::Track::Kubelet, body);
-    let appended = writer.append(&names, &[event]).map_err(|e| format!("a log that was opened takes nothing: {e}"))?;
+    let appended =
+        writer.append(&names, &[event]).map_err(|e| format!("a log that was opened takes nothing: {e}"))?;
     if appended != Seq(recovered.last.0 + 1) {
         return Err(format!("the event after {} is {appended}", recovered.last));
     }
@@ -234,7 +236,9 @@ fn import(sources: &[&[u8]]) -> Result<bool, String> {
             return Err(format!("event {seq} of an import lies before the one before it"));
         }
         before = Some(event.at);
-        cluster.apply(&mut names, seq, event).map_err(|e| format!("event {seq} of an import does not fit: {e}"))?;
+        cluster
+            .apply(&mut names, seq, event)
+            .map_err(|e| format!("event {seq} of an import does not fit: {e}"))?;
     }
     Ok(true)
 }
@@ -253,7 +257,8 @@ fn lines(seed: &[u8], random: &mut Random) -> Vec<u8> {
     let from = random.below(all.len());
     let to = (from + 1 + random.below(MOST)).min(all.len());
     // The first lines tell of the nodes that the others name.
-    let mut some: Vec<Vec<u8>> = all[..from.min(2)].iter().chain(&all[from..to]).map(|line| line.to_vec()).collect();
+    let mut some: Vec<Vec<u8>> =
+        all[..from.min(2)].iter().chain(&all[from..to]).map(|line| line.to_vec()).collect();
     if random.one_in(4) {
         return compressed(text::change(&some.concat(), all[random.below(all.len())], random), random);
     }

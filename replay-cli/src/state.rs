@@ -58,7 +58,8 @@ pub fn fold(path: &Path, moment: Moment, out: &mut Out) -> Result<State, CliErro
         Moment::End => log::Moment::End,
         _ => return fold_from(State::empty(), path, stop, out),
     };
-    let Some(Checkpoint { names, cluster, seq, reader, .. }) = log::checkpoint(&tape::path(path)?, before)? else {
+    let Some(Checkpoint { names, cluster, seq, reader, .. }) = log::checkpoint(&tape::path(path)?, before)?
+    else {
         return fold_from(State::empty(), path, stop, out);
     };
     let start = State { names, now: cluster.now(), cluster, first, last: seq };

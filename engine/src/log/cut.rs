@@ -40,7 +40,8 @@ pub fn cut(
 ) -> Result<Cut, SeekError> {
     let Some(from) = from else {
         let reader = Reader::from_storage(storage)?;
-        let whole = Piece { names: Names::new(), shift: 0, before: Seq::NONE, revisions: None, made: Cut::default() };
+        let whole =
+            Piece { names: Names::new(), shift: 0, before: Seq::NONE, revisions: None, made: Cut::default() };
         return Ok(whole.copy(reader, Vec::new(), to, writer)?);
     };
     let Position { mut names, cluster, rest, reader, .. } = seek_in(storage, from)?;
@@ -56,7 +57,8 @@ pub fn cut(
     let before = cluster.last_event();
     let shift = before.0 as i64 - made.genesis as i64;
     let next = begin.revisions.len();
-    let piece = Piece { names, shift, before, revisions: Some(Renumbered { by_old: begin.revisions, next }), made };
+    let piece =
+        Piece { names, shift, before, revisions: Some(Renumbered { by_old: begin.revisions, next }), made };
     Ok(piece.copy(reader, rest, to, writer)?)
 }
 
@@ -186,15 +188,20 @@ mod tests {
     fn seen(cluster: &Cluster, names: &Names) -> Vec<String> {
         let mut lines = Vec::new();
         let labels = |labels: &[(crate::names::Sym, crate::names::Sym)]| {
-            let mut texts: Vec<_> = labels.iter().map(|l| format!("{}={}", names.text(l.0), names.text(l.1))).collect();
+            let mut texts: Vec<_> =
+                labels.iter().map(|l| format!("{}={}", names.text(l.0), names.text(l.1))).collect();
             texts.sort();
             texts.join(",")
         };
         for &id in cluster.nodes() {
             let node = cluster.node(id).unwrap();
-            let taints: Vec<_> = node.taints.iter().map(|t| (names.text(t.key), names.text(t.value), t.effect)).collect();
-            let conditions: Vec<_> =
-                node.conditions.iter().map(|c| (names.text(c.condition), c.status, names.text(c.reason), c.since)).collect();
+            let taints: Vec<_> =
+                node.taints.iter().map(|t| (names.text(t.key), names.text(t.value), t.effect)).collect();
+            let conditions: Vec<_> = node
+                .conditions
+                .iter()
+                .map(|c| (names.text(c.condition), c.status, names.text(c.reason), c.since))
+                .collect();
             let (name, created) = (names.node_name(id), node.created);
             lines.push(format!(
                 "node {name} {created} {} {taints:?} {conditions:?} {} {}",
@@ -222,7 +229,8 @@ mod tests {
         for (id, pod) in cluster.pods() {
             let (name, owner) = (cluster.pod_name(id, names), pod.owner.map(|o| names.object_name(o)));
             let node = pod.node.map(|n| names.node_name(n));
-            let Pod { bound, ready, unschedulable, phase, deleting, deadline, ready_since, created, .. } = *pod;
+            let Pod { bound, ready, unschedulable, phase, deleting, deadline, ready_since, created, .. } =
+                *pod;
             lines.push(format!(
                 "pod {} {name} {owner:?} {node:?} {} {created} {bound} {ready} {unschedulable} {phase:?} {deleting:?} \
                  {deadline:?} {ready_since:?} {}",
@@ -275,8 +283,11 @@ mod tests {
         let name = names.sym("worker-1");
         let (node, spec) = (names.node(name), names.node_spec(NodeSpec::default()));
         let created = crate::time::ApiSeconds(0);
-        let bodies =
-            [Body::NodeJoined { node, spec, created }, Body::NodeCordoned { node }, Body::NodeUncordoned { node }];
+        let bodies = [
+            Body::NodeJoined { node, spec, created },
+            Body::NodeCordoned { node },
+            Body::NodeUncordoned { node },
+        ];
         let events: Vec<_> = bodies
             .iter()
             .zip(0..)

@@ -6,9 +6,7 @@ use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, Object, ObjectSpec, Pod, TEMPLATE_GENERATION_ANNOTATION};
-use crate::event::{
-    Body, ConditionStatus, Event, Phase, PodCondition, Propagation, Track, WorkloadStatus,
-};
+use crate::event::{Body, ConditionStatus, Event, Phase, PodCondition, Propagation, Track, WorkloadStatus};
 use crate::names::{Names, NodeId, NodeSpec, ObjectId, PodId, RevisionId, Seq, Sym, sym};
 use crate::time::{ApiSeconds, Time};
 
@@ -26,7 +24,8 @@ pub(super) fn of(cluster: &Cluster, names: &mut Names, at: Time) -> Genesis {
     let mut maker = Maker { cluster, names, at, events: Vec::new(), revisions: FxHashMap::default() };
     maker.objects_of(&[sym::PRIORITY_CLASS, sym::NAMESPACE]);
     maker.nodes();
-    let kinds: Vec<Sym> = cluster.kinds().filter(|k| ![sym::PRIORITY_CLASS, sym::NAMESPACE].contains(k)).collect();
+    let kinds: Vec<Sym> =
+        cluster.kinds().filter(|k| ![sym::PRIORITY_CLASS, sym::NAMESPACE].contains(k)).collect();
     maker.objects_of(&kinds);
     let gone = maker.gone_owners();
     maker.revisions();
@@ -61,7 +60,9 @@ impl Maker<'_> {
         let mut left = BTreeSet::new();
         for (_, pod) in cluster.pods() {
             let node = pod.node.filter(|_| pod.bound);
-            left.extend(node.filter(|node| cluster.node(*node).is_some_and(|n| !n.present && n.incarnation > 0)));
+            left.extend(
+                node.filter(|node| cluster.node(*node).is_some_and(|n| !n.present && n.incarnation > 0)),
+            );
         }
         for id in left {
             self.node(id);
@@ -191,9 +192,18 @@ impl Maker<'_> {
         for (i, (old, revision)) in present.into_iter().enumerate() {
             let id = RevisionId::from_index(i);
             self.revisions.insert(old, id);
-            let crate::cluster::Revision { owner, namespace, name, number, hash, template, created, .. } = revision;
-            let body =
-                Body::RevisionCreated { revision: id, owner, number, namespace, name, hash, template, created };
+            let crate::cluster::Revision { owner, namespace, name, number, hash, template, created, .. } =
+                revision;
+            let body = Body::RevisionCreated {
+                revision: id,
+                owner,
+                number,
+                namespace,
+                name,
+                hash,
+                template,
+                created,
+            };
             self.push(Track::DaemonSet, body);
         }
     }

@@ -139,7 +139,8 @@ impl Merger {
         let seq = input.last;
         let event = self.renumbered(log, &old);
         let number = self.last.next();
-        let conflict = |reason: String| MergeError::Conflict { log, seq, kind: old.body.kind(), at: old.at, reason };
+        let conflict =
+            |reason: String| MergeError::Conflict { log, seq, kind: old.body.kind(), at: old.at, reason };
         if let Some(other) = self.contradicted(log, &event.body) {
             return Err(conflict(format!("log {} says something else about it", other + 1)));
         }
@@ -179,7 +180,8 @@ impl Merger {
     /// The other log that an event contradicts, where the state alone would not show it.
     fn contradicted(&self, log: usize, body: &Body) -> Option<usize> {
         let Body::Applied { object, manifest } = *body else { return None };
-        let there = self.cluster.object(object).filter(|there| there.present && there.manifest != manifest)?;
+        let there =
+            self.cluster.object(object).filter(|there| there.present && there.manifest != manifest)?;
         self.appliers.get(&there.id).copied().filter(|&other| other != log)
     }
 
@@ -288,12 +290,18 @@ mod tests {
         let applied = |at: i64, text: &'static str| {
             move |names: &mut Names| {
                 let name = names.sym("x");
-                let key = crate::names::ObjectKey { kind: sym::NAMESPACE, namespace: names.sym(""), name, incarnation: 0 };
+                let key = crate::names::ObjectKey {
+                    kind: sym::NAMESPACE,
+                    namespace: names.sym(""),
+                    name,
+                    incarnation: 0,
+                };
                 let (object, manifest) = (names.object(key), names.doc(text));
                 vec![Event::new(Time(at), Track::User, Body::Applied { object, manifest })]
             }
         };
-        let (one, same, other) = (log(applied(1, "{}")), log(applied(2, "{}")), log(applied(2, r#"{"a":1}"#)));
+        let (one, same, other) =
+            (log(applied(1, "{}")), log(applied(2, "{}")), log(applied(2, r#"{"a":1}"#)));
         assert_eq!(merged(&[&one, &same]).unwrap().1.len(), 2);
         assert!(matches!(merged(&[&one, &other]).unwrap_err(), MergeError::Conflict { log: 1, .. }));
     }

@@ -35,7 +35,8 @@ pub fn scan(storage: Box<dyn Storage>) -> Result<Scanned, LogError> {
         scanned.frames += 1;
         if matches!(frame.kind, FrameKind::Genesis | FrameKind::Events) {
             let bad = |what| LogError::BadRecord { offset, seq: frame.first, what };
-            let batch = payload::access(frames.payload(&frame)?).map_err(|e| bad(format!("its archive is wrong: {e}")))?;
+            let batch = payload::access(frames.payload(&frame)?)
+                .map_err(|e| bad(format!("its archive is wrong: {e}")))?;
             if (batch.heads.len() as u64) < u64::from(frame.events) {
                 return Err(bad("it has fewer events than its frame says".to_owned()));
             }

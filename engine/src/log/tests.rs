@@ -34,6 +34,31 @@ fn read(bytes: Vec<u8>, names: &mut Names) -> Result<(Vec<Event>, Digest), LogEr
     Ok((all, reader.digest().unwrap()))
 }
 
+/// A log keeps what its header says of the event vocabulary: its frames are chained to that.
+#[test]
+fn a_log_of_another_vocabulary_can_be_gone_on_with() {
+    let mut names = Names::new();
+    let events = samples::events(&mut names);
+    let storage = MemoryStorage::new();
+    let mut header = super::header::FileHeader::new(State::Open);
+    header.schema += 7;
+    let mut disk: Box<dyn Storage> = Box::new(storage.clone());
+    disk.write_at(0, &header.to_bytes()).unwrap();
+    for part in events.chunks(9) {
+        let (mut writer, mut names, _) =
+            Writer::open_in(Box::new(storage.clone()), &Options::default()).unwrap();
+        samples::events(&mut names);
+        writer.append(&names, part).unwrap();
+        writer.close().unwrap();
+    }
+    let mut reader = Reader::from_bytes(storage.bytes()).unwrap();
+    let (mut names, mut batch, mut read) = (Names::new(), Vec::new(), 0);
+    while reader.next_batch(&mut names, &mut batch).unwrap().is_some() {
+        read += batch.len();
+    }
+    assert_eq!((read, reader.recovered()), (events.len(), None));
+}
+
 #[test]
 fn every_kind_comes_back_as_it_was() {
     let mut names = Names::new();

@@ -77,6 +77,8 @@ pub struct Writer {
     end: u64,
     chain: Digest,
     state: State,
+    /// What the header says of the event vocabulary.
+    schema: u32,
     /// Whether other events than a genesis' are there.
     begun: bool,
     sync: SyncPolicy,
@@ -159,12 +161,12 @@ impl Writer {
         let (encoder, frames) = reader.into_encoder();
         let (last, last_time) = (frames.last(), frames.last_time());
         let recovered = Recovered { torn: frames.torn().cloned(), last, last_time, was_closed };
-        let (end, chain, state) = (frames.offset(), frames.chain(), frames.header().state);
+        let (end, chain, header) = (frames.offset(), frames.chain(), frames.header());
         let previous = frames.checkpoint();
         let closed = frames.last_kind() == Some(FrameKind::Close);
         let mut writer = Writer::over(frames.into_storage(), options, encoder);
         (writer.end, writer.chain, writer.begun) = (end, chain, begun);
-        writer.state = state;
+        (writer.state, writer.schema) = (header.state, header.schema);
         // The numbers of this process's names are not those of the writer before: they are saved anew.
         writer.checkpoints.links.previous = previous;
         writer.checkpoints.end = end;
@@ -188,6 +190,7 @@ impl Writer {
             end: 0,
             chain: Digest::default(),
             state: State::Open,
+            schema: FileHeader::new(State::Open).schema,
             begun: false,
             sync: options.sync,
             synced_at: Instant::now(),
@@ -314,11 +317,17 @@ impl Writer {
     /// States in the header that the log is being written, before the first frame after a close.
     fn reopen(&mut self) -> Result<(), LogError> {
         if self.state == State::Closed {
-            self.write(0, &FileHeader::new(State::Open).to_bytes())?;
+            self.write(0, &self.header(State::Open).to_bytes())?;
             self.sync()?;
             self.state = State::Open;
         }
         Ok(())
+    }
+
+    /// The header with another state. Its other fields stay what they were, whoever wrote them: the first frame is chained to
+    /// them.
+    fn header(&self, state: State) -> FileHeader {
+        FileHeader { schema: self.schema, state }
     }
 
     /// Makes everything that was appended durable now.
@@ -380,7 +389,7 @@ impl Writer {
         self.write_without_events(FrameKind::Close, &payload)?;
         self.sync()?;
         // Only now: a header that says "closed" must not reach the disk before the end that it speaks of.
-        self.write(0, &FileHeader::new(State::Closed).to_bytes())?;
+        self.write(0, &self.header(State::Closed).to_bytes())?;
         self.sync()?;
         self.storage.sync_name().map_err(|source| self.poison("sync", source))?;
         Ok(digest)

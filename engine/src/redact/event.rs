@@ -7,8 +7,8 @@ use super::pseudonyms::Pseudonyms;
 use super::{Glob, Rules, manifest};
 use crate::event::{Body, Event};
 use crate::names::{
-    DocId, Names, NodeId, NodeSpec, NodeSpecId, ObjectId, ObjectKey, PodShape, ResourceList, ResourcesId, ShapeId,
-    Sym, Taint, sym,
+    DocId, Names, NodeId, NodeSpec, NodeSpecId, ObjectId, ObjectKey, PodShape, ResourceList, ResourcesId,
+    ShapeId, Sym, Taint, sym,
 };
 
 /// Names that everybody knows, and on which Kubernetes' behaviour depends.
@@ -43,14 +43,19 @@ impl Texts<'_> {
     /// A label's or taint's key.
     pub fn label_key(&mut self, text: &str) -> String {
         let domain = text.split_once('/').map_or("", |(domain, _)| domain);
-        let own = ["kubernetes.io", "k8s.io"].iter().any(|d| domain == *d || domain.ends_with(&format!(".{d}")));
-        let made = [sym::REVISION_HASH_LABEL, sym::TEMPLATE_GENERATION_LABEL].map(|s| well_known(s));
+        let own =
+            ["kubernetes.io", "k8s.io"].iter().any(|d| domain == *d || domain.ends_with(&format!(".{d}")));
+        let made = [sym::REVISION_HASH_LABEL, sym::TEMPLATE_GENERATION_LABEL].map(well_known);
         if own || made.contains(&text) { text.to_owned() } else { self.mapped(text, &self.rules.label_keys) }
     }
 
     /// A label's or taint's value.
     pub fn label_value(&mut self, text: &str) -> String {
-        if text.parse::<i64>().is_ok() { text.to_owned() } else { self.mapped(text, &self.rules.label_values) }
+        if text.parse::<i64>().is_ok() {
+            text.to_owned()
+        } else {
+            self.mapped(text, &self.rules.label_values)
+        }
     }
 
     fn mapped(&mut self, text: &str, globs: &[Glob]) -> String {
@@ -155,7 +160,9 @@ impl<'a> Translator<'a> {
                 Some((before, name)) if !before.starts_with("serviceaccount:kube-") => {
                     let parts: Vec<String> = before
                         .split(':')
-                        .map(|part| if part == "serviceaccount" { part.into() } else { self.texts.name(part) })
+                        .map(
+                            |part| if part == "serviceaccount" { part.into() } else { self.texts.name(part) },
+                        )
                         .collect();
                     format!("system:{}:{}", parts.join(":"), self.texts.name(name))
                 }
@@ -235,7 +242,8 @@ impl<'a> Translator<'a> {
             return *known;
         }
         let NodeSpec { labels, taints, unschedulable, allocatable } = from.node_spec_of(spec).clone();
-        let labels = labels.iter().map(|&(key, value)| (self.key(from, key), self.value(from, value))).collect();
+        let labels =
+            labels.iter().map(|&(key, value)| (self.key(from, key), self.value(from, value))).collect();
         let taints = taints.iter().map(|taint| self.taint(from, *taint)).collect();
         let allocatable = allocatable.map(|list| self.resources(from, list));
         let known = self.to.node_spec(NodeSpec { labels, taints, unschedulable, allocatable });
@@ -244,7 +252,8 @@ impl<'a> Translator<'a> {
     }
 
     fn resources(&mut self, from: &Names, list: ResourcesId) -> ResourcesId {
-        let amounts = from.resource_list(list).0.iter().map(|&(name, amount)| (self.kept(from, name), amount));
+        let amounts =
+            from.resource_list(list).0.iter().map(|&(name, amount)| (self.kept(from, name), amount));
         let amounts = ResourceList(amounts.collect());
         self.to.resources(amounts)
     }

@@ -52,7 +52,9 @@ mod tests {
         ] {
             assert!(Glob::new(pattern).matches(text), "{pattern} {text}");
         }
-        for (pattern, text) in [("a*c", "abbd"), ("worker-?", "worker-10"), ("", "x"), ("a", "A"), ("*b", "ba")] {
+        for (pattern, text) in
+            [("a*c", "abbd"), ("worker-?", "worker-10"), ("", "x"), ("a", "A"), ("*b", "ba")]
+        {
             assert!(!Glob::new(pattern).matches(text), "{pattern} {text}");
         }
     }

@@ -83,7 +83,7 @@ pub fn redact(
 
 fn each_batch(
     mut reader: Reader,
-    visit: &mut dyn FnMut(&Names, &[Event], bool) -> Result<(), LogError>,
+    visit: &mut impl FnMut(&Names, &[Event], bool) -> Result<(), LogError>,
 ) -> Result<(), LogError> {
     let (mut names, mut events) = (Names::new(), Vec::new());
     while let Some(batch) = reader.next_batch(&mut names, &mut events)? {

@@ -70,14 +70,22 @@ fn runs_alike(bytes: &[u8]) {
     let mut pods = 0;
     for (i, (a, b)) in before.events.iter().zip(&after.events).enumerate() {
         let seq = i + 1;
-        assert_eq!((a.at, a.track, a.body.kind(), a.cause), (b.at, b.track, b.body.kind(), b.cause), "event {seq}");
+        assert_eq!(
+            (a.at, a.track, a.body.kind(), a.cause),
+            (b.at, b.track, b.body.kind(), b.cause),
+            "event {seq}"
+        );
         assert_eq!(a.body.pod(), b.body.pod(), "event {seq}");
         let (Some(name), Some(pseudonym)) = (&before.nodes[i], &after.nodes[i]) else {
             assert_eq!(before.nodes[i], after.nodes[i]);
             continue;
         };
         pods += usize::from(matches!(a.body, Body::PodBound { .. }));
-        assert_eq!(pseudonyms.entry(name).or_insert(pseudonym), &pseudonym, "event {seq}: one name, one pseudonym");
+        assert_eq!(
+            pseudonyms.entry(name).or_insert(pseudonym),
+            &pseudonym,
+            "event {seq}: one name, one pseudonym"
+        );
         assert_ne!(name, pseudonym);
     }
     assert!(pods > 0, "pods were placed");
@@ -99,7 +107,9 @@ fn a_churning_cluster_with_rollouts_runs_alike_without_its_names() {
 fn no_name_is_left() {
     let (shared, _) = redacted(&lesson(), &rules(), "secret");
     let text = shared.iter().map(|&byte| char::from(byte)).collect::<String>();
-    for name in ["worker-1", "worker-4", "control-plane-1", "fluentd", "web", "bare-rs", "run-fluentd", "admin"] {
+    for name in
+        ["worker-1", "worker-4", "control-plane-1", "fluentd", "web", "bare-rs", "run-fluentd", "admin"]
+    {
         assert!(lesson().windows(name.len()).any(|part| part == name.as_bytes()), "{name} was there");
         assert!(!text.contains(name), "{name} is left");
     }
@@ -127,14 +137,17 @@ fn the_key_decides_and_the_hash_part_is_the_same_in_every_log() {
     writer.close().unwrap();
     let part = pseudonym(&storage.bytes(), &hash, "a");
     assert!(!part.is_empty() && part.iter().all(|name| whole.contains(name)));
-    let tails = |names: &[String]| names.iter().map(|n| n.split_once('-').unwrap().1.to_owned()).collect::<Vec<_>>();
-    let (ordered, part) = (tails(&pseudonym(&lesson(), &rules(), "a")), tails(&pseudonym(&storage.bytes(), &rules(), "a")));
+    let tails =
+        |names: &[String]| names.iter().map(|n| n.split_once('-').unwrap().1.to_owned()).collect::<Vec<_>>();
+    let (ordered, part) =
+        (tails(&pseudonym(&lesson(), &rules(), "a")), tails(&pseudonym(&storage.bytes(), &rules(), "a")));
     assert!(part.iter().all(|hash| ordered.contains(hash)));
 }
 
 #[test]
 fn only_what_matches_is_replaced() {
-    let only = Rules { names: vec![Glob::new("worker-?")], label_keys: vec![], label_values: vec![], ordered: true };
+    let only =
+        Rules { names: vec![Glob::new("worker-?")], label_keys: vec![], label_values: vec![], ordered: true };
     let (shared, done) = redacted(&lesson(), &only, "secret");
     assert_eq!(done.replaced, 4);
     let text = shared.iter().map(|&byte| char::from(byte)).collect::<String>();
@@ -158,7 +171,8 @@ fn values_of_variables_and_annotations_are_gone_and_changes_are_not() {
         let name = names.sym("x");
         let key = crate::names::ObjectKey { kind: name, namespace: name, name, incarnation: 0 };
         let (object, manifest) = (names.object(key), names.doc(text));
-        let event = Event::new(crate::time::Time(0), crate::event::Track::User, Body::Applied { object, manifest });
+        let event =
+            Event::new(crate::time::Time(0), crate::event::Track::User, Body::Applied { object, manifest });
         let mut translator = Translator::new(&rules, Pseudonyms::collecting(&Key::new(b"k"), true));
         translator.translate(&names, &[event]);
         let mut translator = Translator::new(&rules, translator.into_pseudonyms().assigned());
@@ -169,7 +183,11 @@ fn values_of_variables_and_annotations_are_gone_and_changes_are_not() {
     for gone in ["hunter2", "Jane", "now", "restartedAt", "gpu", "dedicated", "i:1"] {
         assert!(before.contains(gone) && !after.contains(gone), "{gone}: {after}");
     }
-    assert_ne!(run(&before.replace("restartedAt\":\"now", "restartedAt\":\"later")), after, "a restart is a change");
+    assert_ne!(
+        run(&before.replace("restartedAt\":\"now", "restartedAt\":\"later")),
+        after,
+        "a restart is a change"
+    );
     assert_ne!(run(&before.replace("=hunter2", "=hunter3")), after);
     assert_ne!(run(&before.replace("\"value\":\"hunter2", "\"value\":\"hunter3")), after);
     assert_eq!(run(before), after);

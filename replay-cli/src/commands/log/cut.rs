@@ -39,7 +39,13 @@ pub struct CutArgs {
     file: PathBuf,
     #[arg(long, value_name = "MOMENT", default_value = "start", allow_hyphen_values = true, help = from_help())]
     from: Moment,
-    #[arg(long, value_name = "MOMENT", default_value = "end", allow_hyphen_values = true, help = "To where: as --from")]
+    #[arg(
+        long,
+        value_name = "MOMENT",
+        default_value = "end",
+        allow_hyphen_values = true,
+        help = "To where: as --from"
+    )]
     to: Moment,
     /// The log to make; `-` is standard output
     #[arg(long, short, value_name = "PART")]
@@ -61,15 +67,21 @@ pub fn run(args: &CutArgs, out: &mut Out) -> Result<ExitCode, CliError> {
     };
     let mut output = Output::create(&args.output, args.force, out)?;
     let cut = log::cut(tape::storage(file)?, from, to, &mut output).map_err(|error| failure(file, error))?;
-    if cut.genesis + cut.kept == 0 {
-        return Err(CliError::new("there is nothing between these moments").at(file.display()));
+    // Cut at its end, a log is its last state; anything else that keeps nothing is a mistake.
+    if cut.kept == 0 && args.from != Moment::End && (from.is_some() || cut.genesis == 0) {
+        return Err(CliError::new("there is no event between these moments").at(file.display()));
     }
     output.finish()?;
     let kept = match (cut.first, cut.last) {
         (Some(first), Some(last)) => format!("{} events, {first} to {last} of {}", cut.kept, file.display()),
         _ => "no event".to_owned(),
     };
-    writeln!(out, "{}: {kept}, after {} of the state at their beginning", args.output.display(), cut.genesis)?;
+    writeln!(
+        out,
+        "{}: {kept}, after {} of the state at their beginning",
+        args.output.display(),
+        cut.genesis
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 

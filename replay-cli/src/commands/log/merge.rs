@@ -43,7 +43,11 @@ pub fn run(args: &MergeArgs, out: &mut Out) -> Result<ExitCode, CliError> {
     let merged = log::merge(readers, &mut output).map_err(|error| failure(args, error))?;
     output.finish()?;
     let (events, genesis) = (merged.events, merged.genesis);
-    writeln!(out, "{}: {events} events, {genesis} of them the state at the beginning", args.output.display())?;
+    writeln!(
+        out,
+        "{}: {events} events, {genesis} of them the state at the beginning",
+        args.output.display()
+    )?;
     for (file, count) in args.files.iter().zip(&merged.from_each) {
         writeln!(out, "{count:>10}  from {}", file.display())?;
     }

@@ -98,13 +98,16 @@ fn key(file: Option<&Path>) -> Result<Key, CliError> {
         None => match std::env::var(KEY_VARIABLE) {
             Ok(secret) => (secret.into_bytes(), KEY_VARIABLE.to_owned()),
             Err(_) => {
-                return Err(CliError::new("a key is needed: without one, anybody could try out names")
-                    .hint(format!("head -c 32 /dev/urandom > key; then --key key, or put one into {KEY_VARIABLE}")));
+                return Err(CliError::new("a key is needed: without one, anybody could try out names").hint(
+                    format!("head -c 32 /dev/urandom > key; then --key key, or put one into {KEY_VARIABLE}"),
+                ));
             }
         },
     };
     if secret.len() < SHORTEST {
-        return Err(CliError::new(format!("the key has {} bytes, and needs {SHORTEST}", secret.len())).at(place));
+        return Err(
+            CliError::new(format!("the key has {} bytes, and needs {SHORTEST}", secret.len())).at(place)
+        );
     }
     Ok(Key::new(&secret))
 }

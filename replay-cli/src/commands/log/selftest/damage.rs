@@ -41,7 +41,8 @@ pub fn cut_every_byte(counts: &mut Counts) -> Result<(), LogError> {
             counts.bytes_cut += 1;
             count(counts, committed, &found);
             if found.end.is_ok() {
-                let (writer, ..) = Writer::open_in(Box::new(MemoryStorage::from_bytes(left)), &Options::default())?;
+                let (writer, ..) =
+                    Writer::open_in(Box::new(MemoryStorage::from_bytes(left)), &Options::default())?;
                 counts.batches_lost += u64::from(writer.last().0 != found.last());
             }
         }

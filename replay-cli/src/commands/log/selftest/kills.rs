@@ -54,7 +54,8 @@ pub fn kill(kills: u64, dir: Option<&Path>, counts: &mut Counts, out: &mut Out) 
         };
         counts.kills_survived += u64::from(found.end.is_ok());
         counts.batches_acknowledged += acknowledged.len() as u64;
-        counts.batches_lost += acknowledged.iter().filter(|&&last| !found.ends.contains(&last)).count() as u64;
+        counts.batches_lost +=
+            acknowledged.iter().filter(|&&last| !found.ends.contains(&last)).count() as u64;
         // What was there before the process began, acknowledged or not, stays.
         counts.batches_lost += u64::from(found.last() < before);
         counts.events_invented += found.invented;
@@ -69,7 +70,8 @@ fn kill_one(path: &Path, delay: Duration, sync: bool) -> Result<Vec<u64>, CliErr
     let failed = |e: std::io::Error| CliError::new(format!("cannot start a process to kill: {e}"));
     let mut command = Command::new(std::env::current_exe().map_err(failed)?);
     command.args(["log", "selftest", "--append"]).arg(path).args(sync.then_some("--sync"));
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(failed)?;
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(failed)?;
     let Some(stdout) = child.stdout.take() else { return Ok(Vec::new()) };
     let reader = std::thread::spawn(move || {
         let lines = BufReader::new(stdout).lines().map_while(Result::ok);
