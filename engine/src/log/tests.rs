@@ -1,6 +1,7 @@
 //! What goes into a log comes out again, whatever the numbers of the process that reads.
 
 use super::codec::KINDS;
+use super::header::FileHeader;
 use super::samples::{self, START};
 use super::*;
 use crate::event::{Body, Event, Flags, Track};
@@ -40,7 +41,7 @@ fn a_log_of_another_vocabulary_can_be_gone_on_with() {
     let mut names = Names::new();
     let events = samples::events(&mut names);
     let storage = MemoryStorage::new();
-    let mut header = super::header::FileHeader::new(State::Open);
+    let mut header = FileHeader::new(State::Open);
     header.schema += 7;
     let mut disk: Box<dyn Storage> = Box::new(storage.clone());
     disk.write_at(0, &header.to_bytes()).unwrap();
