@@ -115,6 +115,7 @@ pub mod names;
 pub mod quantity;
 pub mod replay;
 pub mod selector;
+pub mod shadow;
 pub mod sim;
 pub mod synth;
 pub mod time;
