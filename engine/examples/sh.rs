@@ -10,7 +10,7 @@ fn main(){
   let t1=t.elapsed();
   let r=shadow::shadow(&mut Events([i.genesis,i.events].concat()),names,&mut |_,_|{}).unwrap();
   println!("{folder}: import {t1:?} shadow {:?} events {}",t.elapsed()-t1,r.events);
-  for (k,t) in &r.tallies { println!("  {:20} agreed {} (late {}) disagreed {} unattributed {}",k.as_str(),t.agreed,t.agreed_late,t.disagreed,t.unattributed); }
+  for (k,t) in &r.tallies { println!("  {:20} agreed {} (late {}) disagreed {} unattributed {} alike {}",k.as_str(),t.agreed,t.agreed_late,t.disagreed,t.unattributed,t.unattributed_alike); }
   println!("  lags {:?}", r.lags.iter().map(|(k,v)|format!("{k}:{v}")).collect::<Vec<_>>());
   for d in r.disagreements.iter().take(max) { println!("  {} {} {} {}\n     recorded: {}\n     ours: {}\n     state: {}",d.seq,d.at,d.kind.as_str(),d.about,d.recorded,d.ours,d.state); }
 }

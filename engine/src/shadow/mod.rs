@@ -9,6 +9,7 @@
 //! ([`WINDOW`]) that has all of the controller's own earlier creations and deletions in it (upstream waits for
 //! these, see `ControllerExpectations`). How long before its first write a sync was decided is counted.
 
+mod book;
 mod course;
 mod past;
 mod report;
@@ -18,7 +19,8 @@ use std::collections::BTreeMap;
 
 pub use report::{Disagreement, Kind, Report, Tally};
 
-use course::{Course, Missing, PodWrite};
+use book::Desk;
+use course::{Course, Deed, Missing, PodWrite};
 
 use crate::actors::daemonset::{DaemonSetController, Key, Opinion, RevisionOperation, Settings};
 use crate::cluster::{ApplyError, Change, Cluster};
@@ -30,6 +32,9 @@ use crate::time::{Micros, Time};
 
 /// How long before a write the state in which it was decided may lie.
 pub const WINDOW: Micros = Micros::seconds(60);
+
+/// What was right so long ago is looked for among nodes and pods of different states first.
+const NEAR: Micros = Micros::millis(500);
 
 /// A recording that cannot be held against anything.
 #[derive(Debug, thiserror::Error)]
@@ -106,10 +111,38 @@ impl Shadow {
         }
         let change = self.cluster.apply(&mut self.names, seq, event)?;
         self.controller.observe(seq, event, &change, &self.cluster, &self.names);
+        self.enter(event, &change);
         for key in self.concerned(event, &change) {
             self.ask(key, seq, event.at);
         }
         Ok(())
+    }
+
+    /// Enters an event into the books of the DaemonSets that it is about.
+    fn enter(&mut self, event: &Event, change: &Change) {
+        let (cluster, names) = (&self.cluster, &self.names);
+        match event.body {
+            Body::NodeJoined { node, .. }
+            | Body::NodeLeft { node }
+            | Body::NodeLabelSet { node, .. }
+            | Body::NodeLabelRemoved { node, .. }
+            | Body::NodeTaintAdded { node, .. }
+            | Body::NodeTaintRemoved { node, .. } => {
+                for (object, _) in cluster.daemon_sets() {
+                    self.courses.entry(object.id).or_default().book.node(node, object, cluster, names);
+                }
+            }
+            body => {
+                let Some(pod) = body.pod() else { return };
+                let owner = cluster.pod(pod).and_then(|pod| pod.owner);
+                for owner in [change.owner, owner.filter(|owner| Some(*owner) != change.owner)] {
+                    let Some(owner) = owner.filter(|o| names.object_key(*o).kind == sym::DAEMON_SET) else {
+                        continue;
+                    };
+                    self.courses.entry(owner).or_default().book.pod(pod, owner, cluster, names);
+                }
+            }
+        }
     }
 
     fn finish(self) -> Report {
@@ -164,8 +197,12 @@ impl Shadow {
     /// Asks ours what it would do now.
     fn ask(&mut self, key: Key, seq: Seq, at: Time) {
         let opinion = self.controller.opinion(key, &self.cluster, &mut self.names, at);
-        if let Some(object) = opinion.outcome.object {
-            self.courses.entry(object).or_default().past.add(seq, at, opinion);
+        if let Some(id) = opinion.outcome.object {
+            let course = self.courses.entry(id).or_default();
+            if let Some(object) = self.cluster.object(id) {
+                course.book.object(object, opinion.outcome.hash, &self.cluster, &self.names);
+            }
+            course.past.add(seq, at, opinion);
         }
     }
 
@@ -174,12 +211,12 @@ impl Shadow {
         let inferred = event.flags.has(Flags::INFERRED);
         match event.body {
             Body::PodCreated { owner: Some(owner), node: Some(node), .. } => {
-                self.judge_pod(seq, at, owner, PodWrite::Created { node }, Kind::PodCreated, &event.body);
+                self.judge_pod(seq, at, owner, Deed::Created { node }, Kind::PodCreated, &event.body);
             }
             Body::PodRefused { owner, node: Some(node), .. } => {
                 self.refresh(owner, at);
-                let course = self.courses.entry(owner).or_default();
-                course.write(PodWrite::Refused { node }, seq, at, &self.cluster);
+                let (course, desk) = self.course(owner);
+                course.write(PodWrite { seq, at, deed: Deed::Refused { node } }, &desk);
             }
             Body::PodDeleted { pod, .. } => {
                 let Some(facts) = self.cluster.pod(pod).copied().filter(|pod| !pod.terminating()) else {
@@ -187,10 +224,15 @@ impl Shadow {
                 };
                 let Some(owner) = facts.owner else { return };
                 if inferred {
-                    self.report.tallies.entry(Kind::PodDeleted).or_default().unattributed += 1;
+                    self.refresh(owner, at);
+                    let alike = self.course(owner).0.may_delete(pod, facts.made, seq, at).is_some();
+                    let tally = self.report.tallies.entry(Kind::PodDeleted).or_default();
+                    tally.unattributed += 1;
+                    tally.unattributed_alike += u64::from(alike);
+                } else {
+                    let deed = Deed::Deleted { pod, made: facts.made };
+                    self.judge_pod(seq, at, owner, deed, Kind::PodDeleted, &event.body);
                 }
-                let write = PodWrite::Deleted { pod, made: facts.made };
-                self.judge_pod(seq, at, owner, write, Kind::PodDeleted, &event.body);
                 if let (Phase::Failed, Some(node)) = (facts.phase, facts.node) {
                     self.controller.failed_pod_deleted(owner, node, &self.cluster, at);
                 }
@@ -204,14 +246,14 @@ impl Shadow {
     fn refresh(&mut self, owner: ObjectId, at: Time) {
         let object = self.cluster.object(owner).filter(|o| o.present && o.key.kind == sym::DAEMON_SET);
         if let Some(key) = object.map(Key::of) {
-            self.ask(key, self.seq, at);
+            self.ask(key, self.cluster.last_event(), at);
         }
     }
 
-    fn judge_pod(&mut self, seq: Seq, at: Time, owner: ObjectId, write: PodWrite, kind: Kind, body: &Body) {
+    fn judge_pod(&mut self, seq: Seq, at: Time, owner: ObjectId, deed: Deed, kind: Kind, body: &Body) {
         self.refresh(owner, at);
-        let course = self.courses.entry(owner).or_default();
-        let verdict = course.write(write, seq, at, &self.cluster);
+        let (course, desk) = self.course(owner);
+        let verdict = course.write(PodWrite { seq, at, deed }, &desk);
         if let Some(missing) = verdict.missing {
             self.missing(seq, at, owner, &missing);
         }
@@ -232,9 +274,9 @@ impl Shadow {
             return;
         }
         self.refresh(object, at);
-        let course = self.courses.entry(object).or_default();
-        let missing = course.end(&self.cluster);
-        let before = self.cluster.object(object).map_or(0, |object| object.status.observed_generation);
+        let (course, desk) = self.course(object);
+        let missing = course.end(&desk);
+        let before = desk.cluster.object(object).map_or(0, |object| object.status.observed_generation);
         let fits = |opinion: &Opinion| {
             opinion.status.is_some_and(|ours| {
                 let observed = [ours.observed_generation, before].contains(&status.observed_generation);
@@ -246,7 +288,13 @@ impl Shadow {
                 observed && same == ours
             })
         };
-        let lag = course.past.since(Seq::NONE, at).find(|(m, _)| fits(&m.opinion)).map(|(_, lag)| lag);
+        let mut lag =
+            course.past.since(Seq::NONE, seq, at).find(|(m, _)| fits(&m.opinion)).map(|(_, lag)| lag);
+        if lag.is_none_or(|lag| lag > NEAR) {
+            let patched = course.book.opinions((seq, at), Seq::NONE, Some(status.desired), &desk);
+            let fitting = patched.iter().filter(|(moment, _)| fits(&moment.opinion)).map(|(_, lag)| *lag);
+            lag = fitting.chain(lag).min();
+        }
         if let Some(missing) = missing {
             self.missing(seq, at, object, &missing);
         }
@@ -269,15 +317,20 @@ impl Shadow {
         };
         let Some(owner) = owner else { return };
         self.refresh(owner, at);
-        let course = self.courses.entry(owner).or_default();
+        let (course, desk) = self.course(owner);
         let begins = matches!(body, Body::RevisionCreated { .. } | Body::RevisionNumbered { .. });
-        let missing = if begins { course.end(&self.cluster) } else { None };
+        let missing = if begins { course.end(&desk) } else { None };
         let fits = |opinion: &Opinion| admits(opinion, body);
-        let lag = course.past.since(Seq::NONE, at).find(|(m, _)| fits(&m.opinion)).map(|(_, lag)| lag);
+        let lag = course.past.since(Seq::NONE, seq, at).find(|(m, _)| fits(&m.opinion)).map(|(_, lag)| lag);
         if let Some(missing) = missing {
             self.missing(seq, at, owner, &missing);
         }
         self.count(kind, lag, seq, at, Some(owner), body);
+    }
+
+    fn course(&mut self, owner: ObjectId) -> (&mut Course, Desk<'_>) {
+        let desk = Desk { controller: &self.controller, cluster: &self.cluster, names: &self.names };
+        (self.courses.entry(owner).or_default(), desk)
     }
 
     fn owner_of(&self, revision: RevisionId) -> Option<ObjectId> {
@@ -304,6 +357,9 @@ impl Shadow {
                 tally.agreed_late += u64::from(lag > Micros::ZERO);
                 let class = CLASSES.into_iter().find(|class| lag <= *class).unwrap_or(WINDOW);
                 *self.report.lags.entry(class).or_default() += 1;
+                if lag > Micros::seconds(2) && std::env::var_os("LAGS").is_some() {
+                    eprintln!("{seq} {at} {kind:?} {lag}");
+                }
             }
             None => {
                 let recorded = words::write(body, &self.cluster, &self.names);
@@ -326,12 +382,13 @@ impl Shadow {
 }
 
 /// Classes of how long before a write its state was last.
-const CLASSES: [Micros; 7] = [
+const CLASSES: [Micros; 8] = [
     Micros::ZERO,
     Micros::millis(10),
     Micros::millis(100),
     Micros::millis(500),
     Micros::seconds(2),
+    Micros::seconds(5),
     Micros::seconds(10),
     WINDOW,
 ];

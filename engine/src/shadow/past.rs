@@ -42,12 +42,18 @@ impl Past {
         self.moments.back().map(|(moment, _)| moment)
     }
 
-    /// Opinions that were held after an event or later, within the window before `now`, the newest first; with each
-    /// goes how long before `now` it was held last.
-    pub fn since(&self, seq: Seq, now: Time) -> impl Iterator<Item = (&Rc<Moment>, Micros)> {
-        let held = self.moments.iter().rev().map(move |(moment, until)| match until {
-            Some((until, at)) => (moment, *until, Micros((now - *at).0.max(1))),
-            None => (moment, Seq(u64::MAX), Micros::ZERO),
+    /// Opinions that were held after an event or later, before a write and within the window, the newest first; with
+    /// each goes how long before the write it was held last.
+    pub fn since(
+        &self,
+        seq: Seq,
+        write: Seq,
+        now: Time,
+    ) -> impl Iterator<Item = (&Rc<Moment>, Micros)> {
+        let before = self.moments.iter().rev().skip_while(move |(moment, _)| moment.from >= write);
+        let held = before.map(move |(moment, until)| match until {
+            Some((until, at)) if *until < write => (moment, *until, Micros((now - *at).0.max(1))),
+            _ => (moment, Seq(u64::MAX), Micros::ZERO),
         });
         held.take_while(move |(_, until, lag)| *until > seq && *lag <= WINDOW)
             .map(|(moment, _, lag)| (moment, lag))

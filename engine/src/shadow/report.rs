@@ -83,6 +83,8 @@ pub struct Tally {
     pub disagreed: u64,
     /// Writes of which nobody knows who made them. They are not compared.
     pub unattributed: u64,
+    /// Of these: how many ours might make too.
+    pub unattributed_alike: u64,
 }
 
 /// A decision that ours would not have made, or one that is missing.
@@ -132,6 +134,7 @@ impl Report {
             agreed_late: sum.agreed_late + tally.agreed_late,
             disagreed: sum.disagreed + tally.disagreed,
             unattributed: sum.unattributed + tally.unattributed,
+            unattributed_alike: sum.unattributed_alike + tally.unattributed_alike,
         })
     }
 }

@@ -41,7 +41,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use admission::Refusal;
 pub(crate) use api::ApiServer;
 pub use limit::RateLimit;
-pub(crate) use opinion::{Opinion, Wants};
+pub(crate) use opinion::{Opinion, Patchwork, Wants};
 pub use outcome::{Creation, Deletion, Report, SyncError, SyncOutcome};
 pub(crate) use pod::DaemonPod;
 pub use revision::{RevisionOperation, revision_hash};

@@ -6,21 +6,27 @@
 use super::api::AfterwardsApi;
 use super::backoff::Backoff;
 use super::expectations::Expectations;
+use super::grouping::{Claims, Fleet};
 use super::manage::{FailedPods, Wanted};
 use super::outcome::SyncOutcome;
 use super::pod::{DaemonPod, Rules};
 use super::rollout::{Limits, Step};
 use super::sync::Sync;
-use super::view::View;
+use super::view::{FullPass, View};
 use super::views::Scene;
 use super::{DaemonSetController, Key, Settings};
 use crate::cluster::{Cluster, DaemonSet, Object, UpdateStrategy};
-use crate::event::{Why, WorkloadStatus};
-use crate::names::{Names, NodeId, ObjectId, PodId, Seq, sym};
-use crate::time::Time;
+use crate::event::{Phase, Why, WorkloadStatus};
+use crate::names::{Names, NodeId, ObjectId, PodId, Seq, Sym, sym};
+use crate::selector::Eligibility;
+use crate::time::{Micros, Time};
 
 /// Far beyond every number of nodes, and far from overflowing.
 const NO_LIMIT: i64 = i64::MAX / 4;
+
+/// A delay after a failed pod runs from the decision to delete it, which comes up to so long before the deletion where
+/// that waits for the client's rate limit.
+const BACKOFF_SLACK: Micros = Micros::millis(500);
 
 /// A pod that may be deleted: its slot, the event that created it, and why it may go.
 pub(crate) type Deletable = (PodId, Seq, Why);
@@ -34,8 +40,10 @@ pub(crate) struct Wants {
     pub may_create: Vec<NodeId>,
     /// How many of them.
     pub must_create: usize,
-    /// How many pods would be deleted.
+    /// How many pods would be deleted at most.
     pub deletes: usize,
+    /// How many at least: fewer where a failed pod's delay is about to end or has just ended.
+    pub least_deletes: usize,
     /// Which pods they may be; the first of them must go.
     pub may_delete: Vec<Deletable>,
     /// How many of them.
@@ -58,7 +66,7 @@ pub(crate) struct Opinion {
 impl Wants {
     /// Whether there is nothing to do.
     pub fn is_nothing(&self) -> bool {
-        self.creates == 0 && self.deletes == 0
+        self.creates == 0 && self.least_deletes == 0
     }
 }
 
@@ -122,6 +130,36 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn manage(&self, view: &dyn View, backoff: &Backoff) -> Wants {
+        let wanted = self.wanted(view, backoff, self.rules.now);
+        // What is being waited for when a delay is about to end.
+        let soon = self.wanted(view, backoff, self.rules.now + BACKOFF_SLACK);
+        let failed = |wanted: &Wanted| wanted.deletes.iter().filter(|(_, why)| *why == Why::Failed).count();
+        let burst = self.settings.burst_replicas;
+        let certain: Vec<_> = wanted
+            .deletes
+            .iter()
+            .filter(|(_, why)| *why != Why::Failed)
+            .filter_map(|(pod, why)| Some((pod.id?, pod.made, *why)))
+            .collect();
+        let must_delete = certain.len();
+        let mut may_delete = certain;
+        for (pod, _) in soon.deletes.iter().filter(|(_, why)| *why == Why::Failed) {
+            may_delete.extend(self.failed_on(pod.node));
+        }
+        let creates = wanted.creates.len().min(burst);
+        let most = must_delete + failed(&soon).max(failed(&wanted));
+        Wants {
+            creates,
+            must_create: if creates < wanted.creates.len() { 0 } else { creates },
+            may_create: wanted.creates,
+            deletes: most.min(burst),
+            least_deletes: wanted.deletes.len().min(burst),
+            must_delete: if most > burst { 0 } else { must_delete },
+            may_delete,
+        }
+    }
+
+    fn wanted(&self, view: &dyn View, backoff: &Backoff, now: Time) -> Wanted {
         let mut wanted = Wanted::default();
         let mut failed = FailedPods {
             backoff: &mut backoff.clone(),
@@ -129,19 +167,18 @@ impl Asked<'_> {
             daemon_set: self.object.id,
             observed_generation: self.object.status.observed_generation,
         };
-        view.manage(self.rules, &mut failed, self.names, usize::MAX, &mut wanted);
-        let may_delete: Vec<_> =
-            wanted.deletes.iter().filter_map(|(pod, why)| Some((pod.id?, pod.made, *why))).collect();
-        let burst = self.settings.burst_replicas;
-        let (creates, deletes) = (wanted.creates.len().min(burst), may_delete.len().min(burst));
-        Wants {
-            creates,
-            must_create: if creates < wanted.creates.len() { 0 } else { creates },
-            may_create: wanted.creates,
-            deletes,
-            must_delete: if deletes < may_delete.len() { 0 } else { deletes },
-            may_delete,
-        }
+        let rules = Rules { now, ..*self.rules };
+        view.manage(&rules, &mut failed, self.names, usize::MAX, &mut wanted);
+        wanted
+    }
+
+    /// A node's failed pods: of several, upstream takes the one that it comes across first.
+    fn failed_on(&self, node: NodeId) -> impl Iterator<Item = Deletable> {
+        let pods = self.object.pods.iter().filter_map(|id| Some((*id, self.cluster.pod(*id)?)));
+        pods.filter(move |(_, pod)| {
+            pod.node == Some(node) && pod.phase == Phase::Failed && !pod.terminating()
+        })
+        .map(|(id, pod)| (id, pod.made, Why::Failed))
     }
 
     fn rollout(&self, view: &dyn View) -> Wants {
@@ -167,6 +204,7 @@ impl Asked<'_> {
             must_create: if step.creates.len() > burst { 0 } else { free_creates },
             may_create: all.creates,
             deletes,
+            least_deletes: deletes,
             must_delete: if step.deletes.len() > burst { 0 } else { free_deletes },
             may_delete: all.deletes.iter().filter_map(|pod| self.deletable(pod)).collect(),
         }
@@ -178,5 +216,46 @@ impl Asked<'_> {
             None => Why::NodeMissing,
         };
         Some((pod.id?, pod.made, why))
+    }
+}
+
+/// A DaemonSet's nodes and pods put together from different moments, and the DaemonSet as it was at one.
+pub(crate) struct Patchwork<'a> {
+    /// The DaemonSet.
+    pub object: &'a Object,
+    /// The label of its current revision.
+    pub hash: Sym,
+    /// Nodes that exist, in order of their names.
+    pub nodes: Vec<(NodeId, Eligibility)>,
+    /// All pods.
+    pub pods: &'a [DaemonPod],
+}
+
+impl DaemonSetController {
+    /// What a sync would do that sees nodes and pods of different moments. Says nothing of revisions and adoptions.
+    pub(crate) fn opinion_of(
+        &self,
+        patchwork: Patchwork<'_>,
+        cluster: &Cluster,
+        names: &Names,
+        now: Time,
+    ) -> Opinion {
+        let Patchwork { object, hash, nodes, pods } = patchwork;
+        let Some(spec) = object.daemon_set() else { return Opinion::default() };
+        let rules = Rules::of(spec, hash, now);
+        let mut exists = vec![false; names.node_count()];
+        nodes.iter().for_each(|(node, _)| exists[node.index()] = true);
+        let mut fleet = Fleet::default();
+        fleet.nodes = nodes;
+        fleet.group_by(|node| exists[node.index()], names, pods);
+        let mut claims = Claims::default();
+        let view = FullPass { cluster, names, claims: &mut claims, fleet: &mut fleet };
+        let asked = Asked { cluster, object, spec, rules: &rules, names, settings: &self.settings };
+        Opinion {
+            outcome: SyncOutcome { object: Some(object.id), hash, ..SyncOutcome::default() },
+            manage: asked.manage(&view, &self.state.backoff),
+            rollout: asked.rollout(&view),
+            status: Some(view.counts(&rules, names).status(&object.status, object.generation)),
+        }
     }
 }
