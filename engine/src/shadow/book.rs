@@ -236,4 +236,3 @@ fn undo(before: &Before, slots: &mut [Slot], version: &mut Option<Rc<Version>>) 
         Before::Object(before) => *version = Some(Rc::clone(before)),
     }
 }
-

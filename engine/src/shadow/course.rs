@@ -54,8 +54,6 @@ struct Reading {
 pub(super) struct Verdict {
     /// Whether a sync of ours would write it. If so, how long before the sync's first write its state was last.
     pub lag: Option<Micros>,
-    /// Whether this is the first write of its sync.
-    pub begins: bool,
     /// The sync before was not whole when it was over: what it lacks.
     pub missing: Option<Missing>,
 }
@@ -160,7 +158,6 @@ impl Course {
             }
         }
         let lag = next.iter().map(|reading| reading.lag).min();
-        let begins = next.iter().any(|reading| reading.created.len() + reading.deleted == 1);
         self.readings = next;
         if lag.is_none() {
             self.begin_stretch();
@@ -168,7 +165,7 @@ impl Course {
         if matches!(write.deed, Deed::Created { .. }) {
             self.created = write.seq;
         }
-        Verdict { lag, begins, missing }
+        Verdict { lag, missing }
     }
 
     /// Goes one write further: readings of which it may be part, and new ones if a sync may begin with it. Says also

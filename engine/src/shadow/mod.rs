@@ -25,7 +25,7 @@ use course::{Course, Deed, Missing, PodWrite};
 use crate::actors::daemonset::{DaemonSetController, Key, Opinion, RevisionOperation, Settings};
 use crate::cluster::{ApplyError, Change, Cluster};
 use crate::event::{Body, Event, Flags, Phase, Track, WorkloadStatus};
-use crate::names::{Names, NodeId, ObjectId, PodId, RevisionId, Seq, Sym, sym};
+use crate::names::{Names, ObjectId, PodId, RevisionId, Seq, Sym, sym};
 use crate::replay::{Source, SourceError};
 use crate::sim::Actor;
 use crate::time::{Micros, Time};
@@ -357,9 +357,6 @@ impl Shadow {
                 tally.agreed_late += u64::from(lag > Micros::ZERO);
                 let class = CLASSES.into_iter().find(|class| lag <= *class).unwrap_or(WINDOW);
                 *self.report.lags.entry(class).or_default() += 1;
-                if lag > Micros::seconds(2) && std::env::var_os("LAGS").is_some() {
-                    eprintln!("{seq} {at} {kind:?} {lag}");
-                }
             }
             None => {
                 let recorded = words::write(body, &self.cluster, &self.names);
@@ -428,9 +425,4 @@ fn admits(opinion: &Opinion, body: &Body) -> bool {
         }
         _ => false,
     }
-}
-
-/// The name of a node, for words.
-fn node_name(names: &Names, node: NodeId) -> &str {
-    names.node_name(node)
 }

@@ -44,12 +44,7 @@ impl Past {
 
     /// Opinions that were held after an event or later, before a write and within the window, the newest first; with
     /// each goes how long before the write it was held last.
-    pub fn since(
-        &self,
-        seq: Seq,
-        write: Seq,
-        now: Time,
-    ) -> impl Iterator<Item = (&Rc<Moment>, Micros)> {
+    pub fn since(&self, seq: Seq, write: Seq, now: Time) -> impl Iterator<Item = (&Rc<Moment>, Micros)> {
         let before = self.moments.iter().rev().skip_while(move |(moment, _)| moment.from >= write);
         let held = before.map(move |(moment, until)| match until {
             Some((until, at)) if *until < write => (moment, *until, Micros((now - *at).0.max(1))),

@@ -3,7 +3,7 @@
 use crate::actors::daemonset::{Opinion, Wants};
 use crate::cluster::Cluster;
 use crate::event::{Body, WorkloadStatus};
-use crate::names::{Names, NodeId, ObjectId, PodId};
+use crate::names::{Names, ObjectId, PodId};
 
 /// So many names are spelt out.
 const NAMED: usize = 5;
@@ -14,7 +14,7 @@ pub(super) fn object(object: ObjectId, names: &Names) -> String {
 
 fn pod(pod: PodId, cluster: &Cluster, names: &Names) -> String {
     let Some(facts) = cluster.pod(pod) else { return "a pod".to_owned() };
-    let node = facts.node.map_or("no node", |node| super::node_name(names, node));
+    let node = facts.node.map_or("no node", |node| names.node_name(node));
     format!("{} on {node}", cluster.pod_name(pod, names))
 }
 
@@ -35,7 +35,7 @@ fn counters(status: &WorkloadStatus) -> String {
 pub(super) fn write(body: &Body, cluster: &Cluster, names: &Names) -> String {
     match *body {
         Body::PodCreated { node: Some(node), .. } => {
-            format!("a pod created for {}", super::node_name(names, node))
+            format!("a pod created for {}", names.node_name(node))
         }
         Body::PodDeleted { pod: id, .. } => {
             let facts = cluster.pod(id);
@@ -83,7 +83,7 @@ pub(super) fn opinion(opinion: &Opinion, cluster: &Cluster, names: &Names) -> St
 fn wants(wants: &Wants, cluster: &Cluster, names: &Names) -> String {
     let mut parts = Vec::new();
     if wants.creates > 0 {
-        let nodes = wants.may_create.iter().map(|node| super::node_name(names, *node).to_owned());
+        let nodes = wants.may_create.iter().map(|node| names.node_name(*node).to_owned());
         parts.push(format!("create {} of {}", wants.creates, list(nodes)));
     }
     if wants.deletes > 0 {
@@ -109,6 +109,3 @@ pub(super) fn state(owner: ObjectId, cluster: &Cluster) -> String {
     let generation = object.generation;
     format!("generation {generation}, {} pods; written {}", object.pods.len(), counters(&object.status))
 }
-
-#[allow(dead_code)]
-fn unused(_: NodeId) {}
