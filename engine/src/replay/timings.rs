@@ -238,7 +238,8 @@ impl Actor for RecordedNodes {
             let pod = context.cluster.pod(timer.pod).filter(|pod| !pod.gone && pod.made == timer.made);
             let Some(pod) = pod.filter(|_| !ended.contains(&timer.pod)) else { continue };
             let starting = matches!(timer.body, Body::PodPhaseSet { phase: Phase::Running, .. });
-            if starting && pod.terminating() {
+            let deleting = matches!(timer.body, Body::PodDeleted { .. });
+            if (starting || deleting) && pod.terminating() {
                 continue;
             }
             if matches!(timer.body, Body::PodGone { .. }) {
@@ -276,6 +277,10 @@ fn on_pod(body: Body, id: PodId, target: Option<crate::names::NodeId>, now: Time
             Body::PodConditionSet { pod: id, condition, status, since: now.api_seconds() }
         }
         Body::PodRestarted { restarts, .. } => Body::PodRestarted { pod: id, restarts },
+        Body::PodDeleted { why, grace_s, .. } => {
+            let deadline = (now + Micros::seconds(i64::from(grace_s))).api_seconds();
+            Body::PodDeleted { pod: id, why, grace_s, deadline }
+        }
         Body::PodLabelSet { key, value, .. } => Body::PodLabelSet { pod: id, key, value },
         Body::PodLabelRemoved { key, .. } => Body::PodLabelRemoved { pod: id, key },
         Body::PodNominated { node, .. } => Body::PodNominated { pod: id, node },

@@ -16,10 +16,13 @@ pub(super) struct Moment {
     pub opinion: Opinion,
 }
 
+/// A moment, and the event and time at which it was over; `None` while it lasts.
+type Held = (Rc<Moment>, Option<(Seq, Time)>);
+
 /// The opinions of the last seconds, the newest last.
 #[derive(Debug, Default)]
 pub(super) struct Past {
-    moments: VecDeque<(Rc<Moment>, Option<(Seq, Time)>)>,
+    moments: VecDeque<Held>,
 }
 
 impl Past {
