@@ -26,6 +26,11 @@ pub trait Source {
     /// # Errors
     /// The trace cannot be read.
     fn next(&mut self, names: &mut Names, events: &mut Vec<Event>) -> Result<bool, SourceError>;
+
+    /// Until when the trace is known, once its end was reached; by itself it is known until its last event.
+    fn known_until(&self) -> Option<Time> {
+        None
+    }
 }
 
 /// Where a run's events go.
@@ -50,6 +55,9 @@ pub trait Sink {
     fn checkpoint(&mut self, _names: &Names, _cluster: &Cluster, _memory: &[u8]) -> Result<(), SourceError> {
         Ok(())
     }
+
+    /// Learns when the run ended: nothing more happened up to then.
+    fn ended(&mut self, _end: Time) {}
 }
 
 /// Why a source or a sink failed.
@@ -165,6 +173,7 @@ fn start(
     let ended_by = run.go(plan.until)?;
     run.flush(true)?;
     let summary = Summary { defaulted_pods: defaulted.get(), ..run.summary(plays, ended_by) };
+    summary.end.into_iter().for_each(|end| run.sink.ended(end));
     Ok((run.world, summary))
 }
 
@@ -315,6 +324,9 @@ impl Run<'_> {
             let more =
                 self.source.next(&mut self.world.names, &mut self.buffer).map_err(ReplayError::Source)?;
             self.exhausted = !more;
+            if self.exhausted {
+                self.trace_end = self.trace_end.max(self.source.known_until());
+            }
             self.pending.extend(self.buffer.drain(..));
         }
         Ok(self.pending.front())
