@@ -181,8 +181,8 @@ fn start(
 fn actors(settings: &super::Settings, plays: Tracks) -> Vec<Box<dyn Actor>> {
     let mut actors: Vec<Box<dyn Actor>> = Vec::new();
     if !plays.has(Track::Lifecycle) {
-        actors.push(Box::new(lifecycle::NodeHealth::new()));
-        actors.push(Box::new(lifecycle::NodeTaints::new()));
+        actors.push(Box::new(lifecycle::NodeHealth::new(settings.node_lifecycle.clone())));
+        actors.push(Box::new(lifecycle::NodeTaints::new(settings.node_lifecycle.clone())));
     }
     if !plays.has(Track::DaemonSet) {
         actors.push(Box::new(DaemonSetController::new(settings.daemon_set.clone())));
@@ -193,7 +193,7 @@ fn actors(settings: &super::Settings, plays: Tracks) -> Vec<Box<dyn Actor>> {
     if !plays.has(Track::Lifecycle) {
         actors.push(Box::new(lifecycle::TaintEviction::new()));
         actors.push(Box::new(lifecycle::OwnerGc::new()));
-        actors.push(Box::new(lifecycle::PodGc::new()));
+        actors.push(Box::new(lifecycle::PodGc::new(settings.node_lifecycle.clone())));
     }
     if !plays.has(Track::Kubelet) {
         actors.push(Box::new(Kubelet::new(settings.kubelet.clone())));
