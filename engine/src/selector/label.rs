@@ -86,6 +86,19 @@ impl Requirement {
         }
     }
 
+    /// Whether it can make a difference that a label has another value (`None`: is not there).
+    pub fn minds(&self, key: Sym, before: Option<Sym>, after: Option<Sym>) -> bool {
+        let differ = |holds: &dyn Fn(Sym) -> bool| before.is_some_and(holds) != after.is_some_and(holds);
+        self.key() == key
+            && match self {
+                Requirement::In(_, values) | Requirement::NotIn(_, values) => {
+                    differ(&|value| values.contains(&value))
+                }
+                Requirement::Exists(_) | Requirement::DoesNotExist(_) => before.is_some() != after.is_some(),
+                Requirement::Gt(..) | Requirement::Lt(..) => true,
+            }
+    }
+
     /// Whether labels meet the requirement.
     pub fn matches<L: Labels + ?Sized>(&self, labels: &L, names: &Names) -> bool {
         let number = |key| labels.value(key).and_then(|value| go_parse_int(names.text(value)));

@@ -35,6 +35,11 @@ impl NodeSelector {
         })
     }
 
+    /// Whether it can make a difference that a label has another value (`None`: is not there).
+    pub fn minds(&self, key: Sym, before: Option<Sym>, after: Option<Sym>) -> bool {
+        self.terms.iter().flat_map(|term| &term.labels).any(|r| r.minds(key, before, after))
+    }
+
     /// The label keys that are looked at.
     pub fn keys(&self) -> impl Iterator<Item = Sym> + '_ {
         self.terms.iter().flat_map(|term| term.labels.iter().map(Requirement::key))

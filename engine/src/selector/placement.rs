@@ -62,10 +62,29 @@ impl Placement {
         if !self.selects(node_name, labels, names) {
             return Eligibility::default();
         }
+        self.admits(taints, names)
+    }
+
+    /// Whether a node that name, node selector and required affinity fit should run a pod, and whether one there may
+    /// stay.
+    pub fn admits(&self, taints: &[Taint], names: &Names) -> Eligibility {
         let untolerated =
             |effect| taints.iter().any(|taint| taint.effect == effect && !self.tolerates(taint, names));
         let should_continue = !untolerated(Effect::NoExecute);
         Eligibility { should_run: should_continue && !untolerated(Effect::NoSchedule), should_continue }
+    }
+
+    /// The label keys that node selector and required affinity look at; some may come twice.
+    pub fn keys(&self) -> impl Iterator<Item = Sym> + '_ {
+        let selected = self.node_selector.iter().map(|label| label.0);
+        selected.chain(self.required.iter().flat_map(NodeSelector::keys))
+    }
+
+    /// Whether it can make a difference that a label has another value (`None`: is not there).
+    pub fn minds(&self, key: Sym, before: Option<Sym>, after: Option<Sym>) -> bool {
+        let wanted = |value: &Sym| (before == Some(*value)) != (after == Some(*value));
+        self.node_selector.iter().any(|label| label.0 == key && wanted(&label.1))
+            || self.required.as_ref().is_some_and(|required| required.minds(key, before, after))
     }
 
     /// Whether name, node selector and required affinity fit a node.

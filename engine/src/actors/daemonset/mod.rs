@@ -286,7 +286,14 @@ impl DaemonSetController {
             touched: self.state.touched.get(&object.id).map_or(&[], Vec::as_slice),
             out: SyncOutcome::default(),
         };
-        if let Some((history, rules)) = sync.begin(names) {
+        // What is not looked at in this sync alone is kept.
+        let mut indexes = self.views.indexes(cluster, names).filter(|_| !seen_at_once);
+        let known = indexes.as_mut().and_then(|indexes| indexes.history(object, names));
+        let is_known = known.is_some();
+        if let Some((history, rules)) = sync.begin(names, known) {
+            if let Some(indexes) = indexes.filter(|_| !is_known) {
+                indexes.remember_history(object, names, &history);
+            }
             let scene = Scene { cluster, names, object, spec };
             self.views.with(&scene, &rules, seen_at_once, |view| sync.finish(view, &history, &rules, names));
         }

@@ -1,6 +1,7 @@
 //! One sync of one DaemonSet, in upstream's order (`syncDaemonSet`).
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::api::ApiServer;
 use super::backoff::Backoff;
@@ -41,7 +42,8 @@ pub(super) struct Sync<'a> {
 
 impl Sync<'_> {
     /// The first half of a sync, after `syncDaemonSet`: finds the current revision. `None` if there is no second.
-    pub fn begin(&mut self, names: &mut Names) -> Option<(History, Rules)> {
+    /// `known` are the revisions if nothing is to be done about them.
+    pub fn begin(&mut self, names: &mut Names, known: Option<Rc<History>>) -> Option<(Rc<History>, Rules)> {
         self.out.object = Some(self.object.id);
         if self.spec.selects_all {
             self.out.reports.push(Report::SelectingAll);
@@ -57,7 +59,10 @@ impl Sync<'_> {
                 return None;
             }
         };
-        let history = History::construct(self.cluster, names, self.object, self.spec, selector, self.hashes);
+        let history = known.unwrap_or_else(|| {
+            let (object, spec) = (self.object, self.spec);
+            Rc::new(History::construct(self.cluster, names, object, spec, selector, self.hashes))
+        });
         self.out.revisions.clone_from(&history.operations);
         if history.collision {
             let collisions = self.object.status.collision_count.map_or(1, |count| count + 1);

@@ -183,6 +183,10 @@ impl DaemonSetController {
     /// pods count; who owns them is told by name.
     pub(super) fn sync_node_update(&mut self, node: NodeId, cause: Seq, cluster: &Cluster, names: &Names) {
         let Some(present) = cluster.present_node(node) else { return };
+        if let Some(indexes) = self.views.indexes(cluster, names) {
+            indexes.news(node).for_each(|key| self.state.queue.add(key, cause));
+            return;
+        }
         for (object, spec) in cluster.daemon_sets() {
             let eligibility = self.views.eligibility(object, spec, node, present, names);
             let scheduled = present.pods.iter().any(|id| {
