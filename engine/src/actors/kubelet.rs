@@ -10,7 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::{Change, Cluster, Pod};
-use crate::event::{Body, ConditionStatus, Event, Phase, PodCondition, Track};
+use crate::event::{Body, ConditionStatus, Event, Kind, Kinds, Phase, PodCondition, Track};
 use crate::names::{Names, NodeId, PodId, Seq, Sym, sym};
 use crate::sim::{Actor, Context};
 use crate::time::{Micros, Time};
@@ -170,6 +170,18 @@ impl Kubelet {
 impl Actor for Kubelet {
     fn name(&self) -> &'static str {
         "kubelet"
+    }
+
+    fn interests(&self) -> Kinds {
+        const INTERESTS: Kinds = Kinds::of(&[
+            Kind::PodBound,
+            Kind::PodCreated,
+            Kind::PodDeleted,
+            Kind::NodeReturned,
+            Kind::NodeConditionSet,
+            Kind::NodeJoined,
+        ]);
+        INTERESTS
     }
 
     fn observe(&mut self, seq: Seq, event: &Event, change: &Change, cluster: &Cluster, _names: &Names) {

@@ -488,10 +488,9 @@ impl Cluster {
             return self.pod_created(names, seq, event);
         }
         let Some(id) = event.body.pod() else { return Ok(SAME) };
-        let before = *self.pod_mut(id)?;
-        let change =
-            |effective| Change { effective, owner: before.owner, was_ready: before.ready, label: None };
         let pod = self.pod_mut(id)?;
+        let (owner_before, was_bound) = (pod.owner, pod.bound);
+        let (was_ready, was_ready_since) = (pod.ready, pod.ready_since);
         pod.changed = seq;
         let effective = match event.body {
             Body::PodDeleted { why, deadline, .. } => {
@@ -501,18 +500,18 @@ impl Cluster {
             Body::PodAdopted { owner, .. } => {
                 self.unlist_pod(id);
                 self.list_pod(names, id, Some(owner));
-                before.owner != Some(owner)
+                owner_before != Some(owner)
             }
             Body::PodReleased { .. } => {
                 self.unlist_pod(id);
                 self.list_pod(names, id, None);
-                before.owner.is_some()
+                owner_before.is_some()
             }
             Body::PodLabelSet { key, value, .. } => set_label(self.own_labels(id), key, value) != Some(value),
             Body::PodLabelRemoved { key, .. } => remove_label(self.own_labels(id), key).is_some(),
             Body::PodBound { node, .. } => {
                 (pod.node, pod.bound, pod.unschedulable) = (Some(node), true, false);
-                if !before.bound {
+                if !was_bound {
                     self.list_on_node(names, id, node);
                 }
                 true
@@ -522,7 +521,7 @@ impl Cluster {
             Body::PodConditionSet { condition: PodCondition::Ready, status, since, .. } => {
                 pod.ready = status == ConditionStatus::True;
                 pod.ready_since = Some(since);
-                before.ready != pod.ready || before.ready_since != pod.ready_since
+                was_ready != pod.ready || was_ready_since != pod.ready_since
             }
             Body::PodRestarted { restarts, .. } => std::mem::replace(&mut pod.restarts, restarts) != restarts,
             Body::PodGone { .. } => {
@@ -531,7 +530,7 @@ impl Cluster {
             }
             _ => false,
         };
-        Ok(change(effective))
+        Ok(Change { effective, owner: owner_before, was_ready, label: None })
     }
 
     fn pod_mut(&mut self, pod: PodId) -> Result<&mut Pod, ApplyError> {

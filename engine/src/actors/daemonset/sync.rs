@@ -157,7 +157,7 @@ impl Sync<'_> {
                 _ => {}
             }
         }
-        self.sync_nodes(view, &wanted.deletes, usize::MAX, &wanted.creates, usize::MAX)
+        self.sync_nodes(view, &wanted.deletes, usize::MAX, &wanted.creates, usize::MAX, names)
     }
 
     /// One step of a rolling update, after `rollingUpdate`.
@@ -173,7 +173,7 @@ impl Sync<'_> {
             _ => Why::Outdated,
         };
         let deletes: Vec<_> = deletes.into_iter().map(|pod| (pod, why(&pod))).collect();
-        self.sync_nodes(view, &deletes, free_deletes, &creates, free_creates)
+        self.sync_nodes(view, &deletes, free_deletes, &creates, free_creates, names)
     }
 
     /// Creates and deletes pods, after `syncNodes`: creations first, in batches that double while nothing goes
@@ -186,22 +186,29 @@ impl Sync<'_> {
         free_deletes: usize,
         creates: &[NodeId],
         free_creates: usize,
+        names: &Names,
     ) -> Result<(), SyncError> {
         let burst = self.settings.burst_replicas;
         let creates = &creates[..creates.len().min(burst)];
         let deletes = &deletes[..deletes.len().min(burst)];
         self.expectations.set(self.key, creates.len(), deletes.len(), self.now);
-        let created = self.create_pods(view, creates, free_creates);
+        let created = self.create_pods(view, creates, free_creates, names);
         let deleted = self.delete_pods(view, deletes, free_deletes);
         created.and(deleted)
     }
 
-    fn create_pods(&mut self, view: &mut dyn View, nodes: &[NodeId], free: usize) -> Result<(), SyncError> {
+    fn create_pods(
+        &mut self,
+        view: &mut dyn View,
+        nodes: &[NodeId],
+        free: usize,
+        names: &Names,
+    ) -> Result<(), SyncError> {
         let (mut result, mut done, mut batch) = (Ok(()), 0, 1);
         while done < nodes.len() {
             let end = nodes.len().min(done + batch);
             for (index, &node) in nodes.iter().enumerate().take(end).skip(done) {
-                match self.api.create(node) {
+                match self.api.create(node, names) {
                     Ok(seen) => {
                         let cause = self.creation_cause(node, index >= free);
                         self.out.creates.push(Creation { node, cause });

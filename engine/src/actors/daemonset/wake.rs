@@ -163,9 +163,12 @@ impl DaemonSetController {
             seen.event.body,
             Body::PodConditionSet { condition: PodCondition::Ready, .. } if ready && !seen.change.was_ready
         ) && !seen.event.flags.has(Flags::GENESIS);
+        if !turned {
+            return;
+        }
         let object = seen.cluster.find_object(sym::DAEMON_SET, key.namespace, key.name);
         let seconds = object.and_then(|o| o.daemon_set()).map_or(0, |spec| spec.min_ready_seconds);
-        if turned && seconds > 0 {
+        if seconds > 0 {
             let delay = Micros::seconds(seconds + AVAILABILITY_MARGIN_S);
             self.state.queue.add_after(key, seen.event.at + delay, seen.seq);
         }

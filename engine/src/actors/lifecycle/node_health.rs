@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use crate::cluster::{Change, Cluster};
-use crate::event::{Body, ConditionStatus, Event, PodCondition, Track};
+use crate::event::{Body, ConditionStatus, Event, Kind, Kinds, PodCondition, Track};
 use crate::names::{Names, NodeId, Seq, Sym, sym};
 use crate::sim::{Actor, Context};
 use crate::time::{Micros, Time};
@@ -64,6 +64,11 @@ impl NodeHealth {
 impl Actor for NodeHealth {
     fn name(&self) -> &'static str {
         "node-health"
+    }
+
+    fn interests(&self) -> Kinds {
+        const INTERESTS: Kinds = Kinds::of(&[Kind::NodeSilent, Kind::NodeConditionSet]);
+        INTERESTS
     }
 
     fn observe(&mut self, seq: Seq, event: &Event, change: &Change, cluster: &Cluster, _names: &Names) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::zones::Zones;
 use crate::cluster::{Change, Cluster, Node};
-use crate::event::{Body, ConditionStatus, Event, Track};
+use crate::event::{Body, ConditionStatus, Event, Kind, Kinds, Track};
 use crate::names::{Effect, Names, NodeId, Seq, Sym, Taint, sym};
 use crate::sim::{Actor, Context};
 use crate::time::Time;
@@ -140,6 +140,19 @@ impl NodeTaints {
 impl Actor for NodeTaints {
     fn name(&self) -> &'static str {
         "node-taints"
+    }
+
+    fn interests(&self) -> Kinds {
+        const INTERESTS: Kinds = Kinds::of(&[
+            Kind::NodeJoined,
+            Kind::NodeLeft,
+            Kind::NodeConditionSet,
+            Kind::NodeLabelSet,
+            Kind::NodeLabelRemoved,
+            Kind::NodeCordoned,
+            Kind::NodeUncordoned,
+        ]);
+        INTERESTS
     }
 
     fn observe(&mut self, seq: Seq, event: &Event, change: &Change, cluster: &Cluster, _names: &Names) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::cluster::{Change, Cluster};
-use crate::event::{Body, Event, Phase, Track, Why};
+use crate::event::{Body, Event, Kind, Kinds, Phase, Track, Why};
 use crate::names::{Names, NodeId, Seq, Sym};
 use crate::sim::{Actor, Context};
 use crate::time::{Micros, Time};
@@ -62,6 +62,12 @@ impl PodGc {
 impl Actor for PodGc {
     fn name(&self) -> &'static str {
         "pod-gc"
+    }
+
+    fn interests(&self) -> Kinds {
+        const INTERESTS: Kinds =
+            Kinds::of(&[Kind::NodeLeft, Kind::NodeJoined, Kind::PodBound, Kind::PodCreated]);
+        INTERESTS
     }
 
     fn observe(&mut self, seq: Seq, event: &Event, _change: &Change, cluster: &Cluster, _names: &Names) {

@@ -22,11 +22,13 @@ use super::Key;
 use super::name_order::NameOrder;
 use super::pod::Rules;
 use super::revision::History;
+use super::status::Counts;
 use super::views::Scene;
 use super::wake::Seen;
 use crate::cluster::{Cluster, DaemonSet, Object, Pod};
 use crate::event::Body;
 use crate::names::{Names, NodeId, ObjectId, PodId, Sym, sym};
+use crate::time::Time;
 
 use links::{Link, Links};
 use masks::{Fact, Masks};
@@ -133,6 +135,19 @@ impl Indexes {
         if let Some(slot) = self.slot(object.id, names) {
             self.list[slot].remember_history(object.applied, history);
         }
+    }
+
+    /// Takes note that a sync had nothing to do but to write a status.
+    pub fn settle(&mut self, object: &Object, names: &Names) {
+        if let Some(slot) = self.slot(object.id, names) {
+            self.list[slot].settle();
+        }
+    }
+
+    /// The counters of a DaemonSet whose last sync had nothing to do but to write a status, if nothing has changed since.
+    pub fn settled(&mut self, object: &Object, names: &Names, now: Time) -> Option<Counts> {
+        let slot = self.slot(object.id, names)?;
+        self.list[slot].settled(object.applied, now)
     }
 
     /// The DaemonSets that a change of a node that exists is news to.

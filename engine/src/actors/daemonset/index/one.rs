@@ -60,6 +60,8 @@ pub(super) struct Index {
     timers: BTreeSet<(Time, NodeId)>,
     /// The revisions as of a spec, when there is nothing to be done about them.
     history: Option<(Seq, Rc<History>)>,
+    /// Whether the last sync had nothing to do but to write a status, and nothing has changed since.
+    settled: bool,
     /// Room for a node's pods.
     pods: Vec<DaemonPod>,
 }
@@ -89,6 +91,7 @@ impl Index {
             sets: Sets::default(),
             timers: BTreeSet::new(),
             history: None,
+            settled: false,
             pods: Vec::new(),
         }
     }
@@ -132,7 +135,19 @@ impl Index {
 
     /// Takes note that revisions changed.
     pub fn forget_history(&mut self) {
+        self.settled = false;
         self.history = None;
+    }
+
+    /// Takes note that a sync had nothing to do but to write a status.
+    pub fn settle(&mut self) {
+        self.settled = self.claimed_by.is_some();
+    }
+
+    /// The counters, if nothing has changed since that was so.
+    pub fn settled(&self, applied: Seq, now: Time) -> Option<Counts> {
+        let waits = self.timers.first().is_none_or(|timer| timer.0 > now);
+        (self.settled && waits && self.claimed_as_of == applied).then_some(self.total)
     }
 
     fn cell(&mut self, node: NodeId) -> &mut Cell {
@@ -144,6 +159,7 @@ impl Index {
 
     /// A node is to be looked at anew.
     pub fn mark(&mut self, node: NodeId) {
+        self.settled = false;
         if self.claimed_by.is_some() && !std::mem::replace(&mut self.cell(node).dirty, true) {
             self.dirty.push(node);
         }
@@ -176,6 +192,7 @@ impl Index {
         if self.claimed_by.is_none() || pod.owner != self.object {
             return;
         }
+        self.settled = false;
         if !self.selects(id, pod, cluster, names) {
             self.releases.insert(id);
             strays.insert(id);
@@ -210,6 +227,7 @@ impl Index {
         if self.claimed_by.is_none() || pod.namespace != self.key.namespace || pod.terminating() {
             return;
         }
+        self.settled = false;
         if self.selects(id, pod, cluster, names) {
             self.adopts.insert(id);
             self.add_odd(id, pod, cluster, names, strays);
@@ -236,6 +254,7 @@ impl Index {
 
     /// Takes a pod out that is not as it was made.
     pub fn forget_stray(&mut self, id: PodId) {
+        self.settled = false;
         self.adopts.remove(&id);
         self.releases.remove(&id);
         if let Some((node, hash)) = self.odd.remove(&id) {
