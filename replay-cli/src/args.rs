@@ -1,9 +1,12 @@
 //! The command line, as clap reads it.
 
-use clap::{Args, Parser, Subcommand};
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands;
-use crate::output::ColorChoice;
+use crate::error::CliError;
+use crate::output::{ColorChoice, Out};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -80,10 +83,35 @@ pub enum Command {
     Man(commands::man::Args),
 }
 
+impl Command {
+    /// Runs the verb. What it returns is the exit status; an error is status 2.
+    pub fn run(self, out: &mut Out) -> Result<ExitCode, CliError> {
+        match self {
+            Command::Import(args) => commands::import::run(&args, out),
+            Command::Run(args) => commands::run::run(&args, out),
+            Command::Diff(args) => commands::diff::run(&args, out),
+            Command::Explain(args) => commands::explain::run(&args, out),
+            Command::Verify(args) => commands::verify::run(&args, out),
+            Command::Test(args) => commands::test::run(&args, out),
+            Command::Show(args) => commands::show::run(args, out),
+            Command::Node(command) => commands::node::run(command, out),
+            Command::Apply(args) => commands::apply::run(&args, out),
+            Command::Check(args) => commands::check::run(&args, out),
+            Command::Create(args) => commands::create::run(&args, out),
+            Command::Delete(args) => commands::delete::run(&args, out),
+            Command::Synth(args) => commands::synth::run(&args, out),
+            Command::Bench(args) => commands::bench::run(&args, out),
+            Command::Conformance(args) => commands::conformance::run(&args, out),
+            Command::Sweep(args) => commands::sweep::run(&args, out),
+            Command::Log(command) => commands::log::run(command, out),
+            Command::Completions(args) => commands::completions::run(args, Cli::command(), out),
+            Command::Man(args) => commands::man::run(args, Cli::command(), out),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

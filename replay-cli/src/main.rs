@@ -31,7 +31,7 @@ const TROUBLE: u8 = 2;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let mut out = Out::new(cli.global.color, cli.global.quiet);
-    let outcome = commands::run(cli.command, &mut out).and_then(|code| {
+    let outcome = cli.command.run(&mut out).and_then(|code| {
         out.flush()?;
         Ok(code)
     });

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::actor::Actor;
 use super::decode::{Context, Decoder, Whole};
 use super::error::ImportError;
-use super::sighting::{OwnerRef, Seen, Sighting, View};
+use super::sighting::{Refusal, Seen, Sighting, View};
 use super::wire::{AuditJson, Metadata, Object, number_of};
 use crate::event::Propagation;
 use crate::names::Sym;
@@ -309,16 +309,6 @@ fn propagation(line: &AuditJson) -> Option<Propagation> {
         "Background" => Some(Propagation::Background),
         _ => None,
     }
-}
-
-/// A pod that the API server refused to a controller.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Refusal {
-    pub owner: OwnerRef,
-    pub node: Option<Sym>,
-    pub reason: Sym,
-    pub actor: Actor,
-    pub user: Sym,
 }
 
 impl Decoder<'_> {

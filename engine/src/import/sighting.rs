@@ -7,6 +7,7 @@ use indexmap::IndexSet;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::actor::Actor;
 use crate::event::{ConditionStatus, Phase, Propagation, WorkloadStatus};
 use crate::names::{DocId, Names, NodeSpecId, Sym};
 use crate::time::{ApiSeconds, Time};
@@ -136,7 +137,7 @@ pub(super) enum View {
     /// A Kubernetes Event about a DaemonSet.
     Report(Box<ReportView>),
     /// A pod that was refused, says the audit log.
-    Refusal(Box<super::audit::Refusal>),
+    Refusal(Box<Refusal>),
     /// Nothing: the audit log says that it was deleted.
     Nothing,
 }
@@ -223,4 +224,14 @@ pub(super) struct ReportView {
     pub reason: Sym,
     pub message: Sym,
     pub component: Sym,
+}
+
+/// A pod that the API server refused to a controller.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refusal {
+    pub owner: OwnerRef,
+    pub node: Option<Sym>,
+    pub reason: Sym,
+    pub actor: Actor,
+    pub user: Sym,
 }

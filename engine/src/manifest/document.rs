@@ -1,7 +1,8 @@
 //! The documents of a file: where each begins, what it says it is, and its tree.
 
+use super::syntax::Malformed;
 use super::tree::{Node, Place, Tree};
-use super::yaml::{self, Duplicate, Malformed};
+use super::yaml::{self, Duplicate};
 
 /// The API server takes no more than this in one request.
 pub(crate) const BODY_MAX: usize = 3 * 1024 * 1024;

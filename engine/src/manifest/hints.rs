@@ -47,7 +47,7 @@ pub(crate) fn mistyped(text: &str) -> Option<String> {
         "a list is expected: begin each element with `- `"
     } else if text.contains("cannot unmarshal string") && text.contains("of type int") {
         "take the quotes off"
-    } else if text == super::quantity::FORMAT_WRONG {
+    } else if text == crate::quantity::FORMAT_WRONG {
         "write a number with a suffix such as m, k, M, G, Ki, Mi, Gi and no blank: `500m`, `128Mi`"
     } else {
         return None;

@@ -12,7 +12,6 @@ mod get;
 mod go;
 mod hints;
 mod normal;
-mod quantity;
 pub(crate) mod registry;
 mod render;
 mod scalar;

@@ -1,10 +1,10 @@
 //! A tree decoded against the schema: type errors, unknown fields, and the JSON that is left.
 
 use super::go;
-use super::quantity::Quantity;
 use super::schema::{self, Struct, Type};
 use super::time;
 use super::tree::{Node, Place, Tree};
+use crate::quantity::Quantity;
 use serde_json::{Map, Value};
 use std::fmt::Write as _;
 

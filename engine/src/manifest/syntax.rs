@@ -5,8 +5,16 @@
 //! its scanner finds count from 1, those that its parser finds from 0, and line 0 is not printed.
 
 use super::tree::Place;
-use super::yaml::Malformed;
 use granit_parser::{ErrorKind, ScanError};
+
+/// Text that is no YAML.
+#[derive(Debug)]
+pub(crate) struct Malformed {
+    /// The API server's text: `yaml: line 17: …`.
+    pub text: String,
+    /// Where the parser gave up.
+    pub place: Place,
+}
 
 /// Which half of the reader notices, which decides how lines are counted.
 #[derive(Clone, Copy, PartialEq, Eq)]

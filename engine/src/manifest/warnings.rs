@@ -2,10 +2,10 @@
 
 use super::get;
 use super::go;
-use super::quantity::Quantity;
 use super::registry::Kind;
 use super::strategy;
 use super::validate::Path;
+use crate::quantity::Quantity;
 use serde_json::Value;
 
 mod ports;

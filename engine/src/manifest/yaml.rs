@@ -2,7 +2,7 @@
 
 use super::go;
 use super::scalar;
-use super::syntax;
+use super::syntax::{self, Malformed};
 use super::tree::{Entry, Node, Place, Tree};
 use granit_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 use rustc_hash::FxHashMap;
@@ -28,15 +28,6 @@ pub(crate) struct Duplicate {
     pub place: Place,
     /// The line that the reader names: that of the value.
     pub line: u32,
-}
-
-/// Text that is no YAML.
-#[derive(Debug)]
-pub(crate) struct Malformed {
-    /// The API server's text: `yaml: line 17: …`.
-    pub text: String,
-    /// Where the parser gave up.
-    pub place: Place,
 }
 
 /// Parses the first document of `text`. Time and memory are linear in the text, and bounded for aliases.

@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::args::Cli;
 use crate::error::CliError;
 use crate::output::Out;
 
@@ -29,9 +27,10 @@ pub struct Args {
     shell: Shell,
 }
 
-pub fn run(args: Args, out: &mut Out) -> Result<ExitCode, CliError> {
+/// Prints the script for a command line.
+pub fn run(args: Args, mut command: clap::Command, out: &mut Out) -> Result<ExitCode, CliError> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "kubetape", &mut script);
+    clap_complete::generate(args.shell, &mut command, "kubetape", &mut script);
     out.bytes(&script)?;
     Ok(ExitCode::SUCCESS)
 }

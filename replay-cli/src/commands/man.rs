@@ -3,9 +3,6 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::CommandFactory;
-
-use crate::args::Cli;
 use crate::error::CliError;
 use crate::output::Out;
 
@@ -26,8 +23,8 @@ pub struct Args {
     dir: Option<PathBuf>,
 }
 
-pub fn run(args: Args, out: &mut Out) -> Result<ExitCode, CliError> {
-    let command = Cli::command();
+/// Prints or writes the pages of a command line.
+pub fn run(args: Args, command: clap::Command, out: &mut Out) -> Result<ExitCode, CliError> {
     match args.dir {
         None => {
             let mut page = Vec::new();

@@ -20,8 +20,8 @@ use super::genesis::History;
 use super::order::Timed;
 use super::report::Report;
 use super::sighting::{
-    LabelsId, NodeView, ObjectView, OwnerRef, PodView, ReportView, RevisionView, Seen, Sighting, Tables,
-    TextId, Uid, View,
+    LabelsId, NodeView, ObjectView, OwnerRef, PodView, Refusal, ReportView, RevisionView, Seen, Sighting,
+    Tables, TextId, Uid, View,
 };
 use crate::cluster::Cluster;
 use crate::event::{Body, Event, Flags};
@@ -380,7 +380,7 @@ impl<'n> Weaver<'n> {
         self.emit(&author, body)
     }
 
-    fn refused(&mut self, refusal: &super::audit::Refusal) -> Result<(), ImportError> {
+    fn refused(&mut self, refusal: &Refusal) -> Result<(), ImportError> {
         let owner = self.owner(refusal.owner);
         let node = refusal.node.map(|node| self.names.node(node));
         let author = Author::audited(refusal.actor, refusal.actor.track(), refusal.user);

@@ -2,7 +2,7 @@
 
 use super::{Object, child, for_each, image, set, set_int, set_text};
 use crate::manifest::get::object_mut;
-use crate::manifest::quantity::Quantity;
+use crate::quantity::Quantity;
 use serde_json::Value;
 use std::collections::BTreeMap;
 

@@ -2,9 +2,9 @@
 
 use super::affinity::Tolerated;
 use super::errors::{Bad, Errors, Path};
-use super::{container, pod_spec, resources, selector, template, text, tolerations, workloads};
+use super::{container, fields, pod_spec, resources, selector, template, text, tolerations, workloads};
 use crate::manifest::get;
-use crate::manifest::quantity::Quantity;
+use crate::quantity::Quantity;
 use serde_json::Value;
 
 const SPEC: Path<'static> = Path::root("spec");
@@ -213,7 +213,7 @@ pub(super) fn priority_class(object: &Value, old: Option<&Value>, errors: &mut E
         errors.forbidden(&Path::root("value"), &detail);
     }
     let policy = get::text(object, "preemptionPolicy");
-    container::one_of(policy, &["PreemptLowerPriority", "Never"], &Path::root("preemptionPolicy"), errors);
+    fields::one_of(policy, &["PreemptLowerPriority", "Never"], &Path::root("preemptionPolicy"), errors);
     let Some(old) = old else { return };
     if get::int(old, "value") != value {
         errors.forbidden(&Path::root("value"), "may not be changed in an update.");

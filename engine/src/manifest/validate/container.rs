@@ -1,7 +1,8 @@
 //! Containers of every sort: `validateContainers`, `validateInitContainers`, `validateEphemeralContainers`.
 
 use super::errors::{Bad, Errors, Path};
-use super::pod_spec::Scope;
+use super::fields::{one_of, pull_policy};
+use super::scope::Scope;
 use super::{env, mounts, probe, resources, security, text};
 use crate::manifest::get;
 use rustc_hash::FxHashSet;
@@ -197,20 +198,6 @@ fn common(container: &Value, scope: &Scope<'_>, path: &Path<'_>, errors: &mut Er
     );
     resize_policy(container, scope, &path.child("resizePolicy"), errors);
     security::container(get::at(container, "securityContext"), scope, &path.child("securityContext"), errors);
-}
-
-/// A required choice among named strings.
-pub(super) fn one_of(value: &str, supported: &[&str], path: &Path<'_>, errors: &mut Errors) {
-    if value.is_empty() {
-        errors.required(path, "");
-    } else if !supported.contains(&value) {
-        errors.unsupported(path, Bad::Named(value), supported);
-    }
-}
-
-/// `validatePullPolicy`.
-pub(super) fn pull_policy(policy: &str, path: &Path<'_>, errors: &mut Errors) {
-    one_of(policy, &["Always", "IfNotPresent", "Never"], path, errors);
 }
 
 fn ports(ports: &[Value], path: &Path<'_>, errors: &mut Errors) {

@@ -1,10 +1,10 @@
 //! Environment variables and the downward API.
 
 use super::errors::{Bad, Errors, Path};
-use super::pod_spec::Scope;
+use super::scope::Scope;
 use super::text;
 use crate::manifest::get;
-use crate::manifest::quantity::Quantity;
+use crate::quantity::Quantity;
 use serde_json::Value;
 
 const ENV_FIELDS: [&str; 9] = [
@@ -112,7 +112,7 @@ fn file_key_selector(file: &Value, scope: &Scope<'_>, path: &Path<'_>, errors: &
     if inside.is_empty() {
         errors.required(&path.child("path"), "");
     } else {
-        super::volumes::local_path(inside, &path.child("path"), errors);
+        super::file_paths::local_path(inside, &path.child("path"), errors);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Volume mounts and block devices of a container.
 
 use super::errors::{Bad, Errors, Path};
-use super::pod_spec::Scope;
-use super::volumes;
+use super::file_paths;
+use super::scope::Scope;
 use crate::manifest::get;
 use rustc_hash::FxHashSet;
 use serde_json::Value;
@@ -44,14 +44,14 @@ pub(super) fn volume_mounts(container: &Value, scope: &Scope<'_>, path: &Path<'_
 fn sub_paths(mount: &Value, list: &Path<'_>, path: &Path<'_>, errors: &mut Errors) {
     let (sub, expression) = (get::text(mount, "subPath"), get::text(mount, "subPathExpr"));
     if !sub.is_empty() {
-        volumes::descending_path(sub, &list.child("subPath"), errors);
+        file_paths::descending_path(sub, &list.child("subPath"), errors);
     }
     if !expression.is_empty() {
         if !sub.is_empty() {
             let detail = "subPathExpr and subPath are mutually exclusive";
             errors.invalid(&path.child("subPathExpr"), Bad::Text(expression), detail);
         }
-        volumes::descending_path(expression, &list.child("subPathExpr"), errors);
+        file_paths::descending_path(expression, &list.child("subPathExpr"), errors);
     }
 }
 

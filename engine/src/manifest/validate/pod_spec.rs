@@ -4,29 +4,11 @@ use super::affinity::{self, Tolerated};
 use super::container;
 use super::errors::{Bad, Errors, Path};
 use super::resources::{self, Names};
-use super::{internal, meta, network, security, text, tolerations, volumes, windows};
+use super::scope::Scope;
+use super::{fields, internal, meta, network, security, text, tolerations, volumes, windows};
 use crate::manifest::get;
-use rustc_hash::FxHashMap;
+
 use serde_json::{Value, json};
-
-/// What checks of parts need to know of the whole.
-pub(super) struct Scope<'a> {
-    pub spec: &'a Value,
-    /// The valid volumes by name.
-    volumes: FxHashMap<&'a str, &'a Value>,
-}
-
-impl<'a> Scope<'a> {
-    /// The valid volume of this name.
-    pub fn volume(&self, name: &str) -> Option<&'a Value> {
-        self.volumes.get(name).copied()
-    }
-
-    /// Whether the pod shares the host's user namespace, the default.
-    pub fn host_users(&self) -> bool {
-        get::flag_opt(self.spec, "hostUsers").unwrap_or(true)
-    }
-}
 
 /// Checks a pod spec; `pod` is the name of the pod, `None` in a template.
 pub(super) fn pod_spec(
@@ -40,7 +22,7 @@ pub(super) fn pod_spec(
         errors.required(&path.child("terminationGracePeriodSeconds"), "");
     }
     let valid = volumes::volumes(get::list(spec, "volumes"), pod, &path.child("volumes"), errors);
-    let scope = Scope { spec, volumes: valid.into_iter().map(|v| (get::text(v, "name"), v)).collect() };
+    let scope = Scope::new(spec, valid);
     resource_claims(spec, &path.child("resourceClaims"), errors);
     container::containers(&scope, &path.child("containers"), errors);
     container::init_containers(&scope, &path.child("initContainers"), errors);
@@ -48,9 +30,9 @@ pub(super) fn pod_spec(
     resources::pod_level(&scope, &path.child("resources"), errors);
     network::host_ports(spec, pod.is_some(), path, errors);
     let restart = get::text(spec, "restartPolicy");
-    container::one_of(restart, &["Always", "OnFailure", "Never"], &path.child("restartPolicy"), errors);
+    fields::one_of(restart, &["Always", "OnFailure", "Never"], &path.child("restartPolicy"), errors);
     let dns = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"];
-    container::one_of(get::text(spec, "dnsPolicy"), &dns, &path.child("dnsPolicy"), errors);
+    fields::one_of(get::text(spec, "dnsPolicy"), &dns, &path.child("dnsPolicy"), errors);
     meta::labels(get::at(spec, "nodeSelector"), &path.child("nodeSelector"), errors);
     security::pod(&scope, &path.child("securityContext"), errors);
     affinity::affinity(get::at(spec, "affinity"), tolerated, &path.child("affinity"), errors);
@@ -178,7 +160,7 @@ fn scheduling(scope: &Scope<'_>, path: &Path<'_>, errors: &mut Errors) {
     }
     if let Some(policy) = get::text_opt(spec, "preemptionPolicy") {
         let supported = ["PreemptLowerPriority", "Never"];
-        container::one_of(policy, &supported, &path.child("preemptionPolicy"), errors);
+        fields::one_of(policy, &supported, &path.child("preemptionPolicy"), errors);
     }
     if let Some(overhead) = get::some(spec, "overhead") {
         let limits = json!({ "limits": overhead });

@@ -1,7 +1,7 @@
 //! Probes and lifecycle hooks.
 
 use super::errors::{Bad, Errors, Path};
-use super::pod_spec::Scope;
+use super::scope::Scope;
 use super::text;
 use crate::manifest::get;
 use serde_json::Value;

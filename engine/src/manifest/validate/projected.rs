@@ -1,7 +1,9 @@
 //! Projected volumes.
 
+use super::env;
 use super::errors::{Bad, Errors, Path};
-use super::volumes::{downward_file, key_to_path, local_path, mode, required};
+use super::fields::{mode, required};
+use super::file_paths::local_path;
 use super::{selector, text};
 use crate::manifest::get;
 use rustc_hash::FxHashSet;
@@ -183,4 +185,31 @@ fn pod_certificate(certificate: &Value, path: &Path<'_>, paths: &mut Paths<'_>, 
             "specify at least one of credentialBundlePath, keyPath, and certificateChainPath",
         );
     }
+}
+
+/// `validateKeyToPath`.
+pub(super) fn key_to_path(item: &Value, path: &Path<'_>, errors: &mut Errors) {
+    required(item, "key", path, errors);
+    required(item, "path", path, errors);
+    local_path(get::text(item, "path"), &path.child("path"), errors);
+    mode(item, "mode", path, errors);
+}
+
+/// `validateDownwardAPIVolumeFile`; its path is that of the volume, without an index.
+pub(super) fn downward_file(file: &Value, path: &Path<'_>, errors: &mut Errors) {
+    required(file, "path", path, errors);
+    local_path(get::text(file, "path"), &path.child("path"), errors);
+    let resource = get::some(file, "resourceFieldRef");
+    if let Some(field) = get::some(file, "fieldRef") {
+        env::field_ref(field, &env::VOLUME_FIELDS, &path.child("fieldRef"), errors);
+        if resource.is_some() {
+            let detail = "fieldRef and resourceFieldRef can not be specified simultaneously";
+            errors.invalid(path, Bad::Text("resource"), detail);
+        }
+    } else if let Some(resource) = resource {
+        env::resource_field_ref(resource, true, &path.child("resourceFieldRef"), errors);
+    } else {
+        errors.required(path, "one of fieldRef and resourceFieldRef is required");
+    }
+    mode(file, "mode", path, errors);
 }

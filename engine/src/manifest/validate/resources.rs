@@ -1,10 +1,10 @@
 //! Resource requests and limits.
 
 use super::errors::{Bad, Errors, Path};
-use super::pod_spec::Scope;
+use super::scope::Scope;
 use super::text;
 use crate::manifest::get;
-use crate::manifest::quantity::Quantity;
+use crate::quantity::Quantity;
 use rustc_hash::FxHashSet;
 use serde_json::Value;
 use std::cmp::Ordering;

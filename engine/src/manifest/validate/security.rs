@@ -1,8 +1,8 @@
 //! Security contexts of pods and containers.
 
 use super::errors::{Bad, Errors, Path};
-use super::pod_spec::Scope;
-use super::volumes::descending_path;
+use super::file_paths::descending_path;
+use super::scope::Scope;
 use super::{internal, text, windows};
 use crate::manifest::get;
 use rustc_hash::FxHashSet;

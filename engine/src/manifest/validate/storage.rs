@@ -1,10 +1,11 @@
 //! Volume sources of single storage products.
 
 use super::errors::{Bad, Errors, Path};
-use super::volumes::{descending_path, required};
+use super::fields::required;
+use super::file_paths::descending_path;
 use super::{meta, resources, selector, text};
 use crate::manifest::get;
-use crate::manifest::quantity::Quantity;
+use crate::quantity::Quantity;
 use serde_json::Value;
 
 /// Fields that may not be empty; where that is all there is to say.

@@ -2,7 +2,7 @@
 
 use super::affinity::Tolerated;
 use super::errors::{Bad, Errors, Path};
-use super::volumes::descending_path;
+use super::file_paths::descending_path;
 use super::windows::visit;
 use super::{meta, pod_spec};
 use crate::manifest::{get, go};

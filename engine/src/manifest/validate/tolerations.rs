@@ -61,7 +61,7 @@ pub(super) fn taints(taints: &[Value], path: &Path<'_>, errors: &mut Errors) {
         if !details.is_empty() {
             errors.invalid(&path.child("value"), Bad::Text(value), &details.join(";"));
         }
-        super::container::one_of(effect, &EFFECTS, &path.child("effect"), errors);
+        super::fields::one_of(effect, &EFFECTS, &path.child("effect"), errors);
         if seen.contains(&(key, effect)) {
             let shown = internal::taint(taint);
             errors.duplicate_because(

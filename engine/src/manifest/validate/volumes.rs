@@ -1,8 +1,9 @@
 //! Volumes: `ValidateVolumes`. The sources of single storage products are in the neighbouring file.
 
-use super::container::pull_policy;
-use super::env;
 use super::errors::{Bad, Errors, Path};
+use super::fields::{mode, pull_policy, required};
+use super::file_paths::no_backsteps;
+use super::projected::{downward_file, key_to_path};
 use super::{projected, storage, text};
 use crate::manifest::get;
 use rustc_hash::FxHashSet;
@@ -162,13 +163,6 @@ fn one(key: &str, source: &Value, in_pod: bool, path: &Path<'_>, errors: &mut Er
     }
 }
 
-/// A string that may not be empty.
-pub(super) fn required(source: &Value, key: &str, path: &Path<'_>, errors: &mut Errors) {
-    if get::text(source, key).is_empty() {
-        errors.required(&path.child(key), "");
-    }
-}
-
 fn host_path(source: &Value, path: &Path<'_>, errors: &mut Errors) {
     const TYPES: [&str; 8] =
         ["", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"];
@@ -191,65 +185,5 @@ fn modes_and_items(source: &Value, path: &Path<'_>, errors: &mut Errors) {
     for (i, item) in get::list(source, "items").iter().enumerate() {
         let items = path.child("items");
         key_to_path(item, &items.index(i), errors);
-    }
-}
-
-/// A file mode, 0 to 0777.
-pub(super) fn mode(source: &Value, key: &str, path: &Path<'_>, errors: &mut Errors) {
-    if let Some(mode) = get::int_opt(source, key)
-        && !(0..=0o777).contains(&mode)
-    {
-        let detail = "must be a number between 0 and 0777 (octal), both inclusive";
-        errors.invalid(&path.child(key), Bad::Int(mode), detail);
-    }
-}
-
-/// `validateKeyToPath`.
-pub(super) fn key_to_path(item: &Value, path: &Path<'_>, errors: &mut Errors) {
-    required(item, "key", path, errors);
-    required(item, "path", path, errors);
-    local_path(get::text(item, "path"), &path.child("path"), errors);
-    mode(item, "mode", path, errors);
-}
-
-/// `validateDownwardAPIVolumeFile`; its path is that of the volume, without an index.
-pub(super) fn downward_file(file: &Value, path: &Path<'_>, errors: &mut Errors) {
-    required(file, "path", path, errors);
-    local_path(get::text(file, "path"), &path.child("path"), errors);
-    let resource = get::some(file, "resourceFieldRef");
-    if let Some(field) = get::some(file, "fieldRef") {
-        env::field_ref(field, &env::VOLUME_FIELDS, &path.child("fieldRef"), errors);
-        if resource.is_some() {
-            let detail = "fieldRef and resourceFieldRef can not be specified simultaneously";
-            errors.invalid(path, Bad::Text("resource"), detail);
-        }
-    } else if let Some(resource) = resource {
-        env::resource_field_ref(resource, true, &path.child("resourceFieldRef"), errors);
-    } else {
-        errors.required(path, "one of fieldRef and resourceFieldRef is required");
-    }
-    mode(file, "mode", path, errors);
-}
-
-/// `validatePathNoBacksteps`.
-pub(super) fn no_backsteps(target: &str, path: &Path<'_>, errors: &mut Errors) {
-    if target.split('/').any(|part| part == "..") {
-        errors.invalid(path, Bad::Text(target), "must not contain '..'");
-    }
-}
-
-/// `validateLocalDescendingPath`: relative, without `..`.
-pub(super) fn descending_path(target: &str, path: &Path<'_>, errors: &mut Errors) {
-    if target.starts_with('/') {
-        errors.invalid(path, Bad::Text(target), "must be a relative path");
-    }
-    no_backsteps(target, path, errors);
-}
-
-/// `ValidateLocalNonReservedPath`: nor may it begin with two dots.
-pub(super) fn local_path(target: &str, path: &Path<'_>, errors: &mut Errors) {
-    descending_path(target, path, errors);
-    if target.starts_with("..") && !target.starts_with("../") {
-        errors.invalid(path, Bad::Text(target), "must not start with '..'");
     }
 }

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use kubetape_engine::event::{Body, ConditionStatus, Track};
 use kubetape_engine::names::{Effect, Names, NodeSpec, ResourceList, ResourcesId, Taint, sym};
 use kubetape_engine::quantity::parse_scaled;
-use kubetape_engine::selector::{is_dns_subdomain, is_label_key, is_label_value};
+use kubetape_engine::selector::is_dns_subdomain;
 
-use super::taint::{TaintArg, taint_arg};
+use super::words::{TaintArg, label, taint_arg};
 use crate::edit::{Editor, When};
 use crate::error::CliError;
 use crate::output::Out;
@@ -75,30 +75,6 @@ pub struct Resources {
     /// Any other resource; may be given more than once
     #[arg(long = "resource", value_name = "NAME=QUANTITY", value_parser = resource)]
     others: Vec<(String, String)>,
-}
-
-/// Reads `key=value` as a label; for clap.
-pub fn label(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("a label is KEY=VALUE")?;
-    check_label(key, value)?;
-    Ok((key.to_owned(), value.to_owned()))
-}
-
-/// Refuses what the API server would refuse.
-pub fn check_label(key: &str, value: &str) -> Result<(), String> {
-    if !is_label_key(key) {
-        return Err(format!(
-            "{key:?} is not a label's key: up to 63 letters, digits, '-', '_' and '.', with a letter or digit at \
-             both ends, and perhaps a DNS name and '/' before it"
-        ));
-    }
-    if !is_label_value(value) {
-        return Err(format!(
-            "{value:?} is not a label's value: up to 63 letters, digits, '-', '_' and '.', with a letter or \
-             digit at both ends, or nothing"
-        ));
-    }
-    Ok(())
 }
 
 fn quantity(text: &str) -> Result<String, String> {

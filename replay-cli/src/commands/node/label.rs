@@ -7,7 +7,7 @@ use kubetape_engine::names::NodeId;
 use kubetape_engine::selector::Labels;
 
 use super::Targets;
-use super::join::check_label;
+use super::words::check_label;
 use crate::edit::{Editor, When};
 use crate::error::CliError;
 use crate::output::Out;

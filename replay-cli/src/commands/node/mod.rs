@@ -4,6 +4,7 @@ mod join;
 mod label;
 mod other;
 mod taint;
+mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use kubetape_engine::event::{Body, Track};
-use kubetape_engine::names::{Effect, Names, NodeId, Taint};
+use kubetape_engine::names::{Effect, NodeId, Taint};
 
 use super::Targets;
-use super::join::check_label;
+use super::words::{TaintArg, check_label, effect_arg, taint_arg};
 use crate::edit::{Editor, When};
 use crate::error::CliError;
 use crate::output::Out;
@@ -36,34 +36,6 @@ pub struct Args {
     targets: Targets,
     #[command(flatten)]
     when: When,
-}
-
-/// A taint as it is written.
-#[derive(Clone, Debug)]
-pub struct TaintArg {
-    key: String,
-    value: String,
-    effect: Effect,
-}
-
-impl TaintArg {
-    /// The taint, interned.
-    pub fn intern(&self, names: &mut Names) -> Taint {
-        Taint { key: names.sym(&self.key), value: names.sym(&self.value), effect: self.effect }
-    }
-}
-
-/// Reads `key=value:Effect` or `key:Effect`; for clap.
-pub fn taint_arg(text: &str) -> Result<TaintArg, String> {
-    let (label, effect) = text.rsplit_once(':').ok_or("a taint is KEY=VALUE:EFFECT or KEY:EFFECT")?;
-    let (key, value) = label.split_once('=').unwrap_or((label, ""));
-    check_label(key, value)?;
-    Ok(TaintArg { key: key.to_owned(), value: value.to_owned(), effect: effect_arg(effect)? })
-}
-
-fn effect_arg(text: &str) -> Result<Effect, String> {
-    let known = "NoSchedule, PreferNoSchedule or NoExecute";
-    Effect::parse(text).ok_or_else(|| format!("{text:?} is not an effect: write {known}"))
 }
 
 enum Change {

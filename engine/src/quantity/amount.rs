@@ -1,4 +1,4 @@
-//! Resource quantities: parsing, comparing and printing as the API server does.
+//! Amounts: parsing, comparing and printing as the API server does.
 
 use std::cmp::Ordering;
 
@@ -179,6 +179,12 @@ impl Quantity {
     /// The value in whole units, rounded up: Go's `Value`, overflow included.
     pub fn value(&self) -> i64 {
         self.scaled(0)
+    }
+
+    /// The value in units of `10^scale`, rounded away from zero, at most the ends of 64 bits.
+    pub fn saturating(&self, scale: i32) -> i64 {
+        let value = self.at_scale(scale);
+        i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX })
     }
 
     /// Beyond 64 bits a narrow quantity reads as 0, a big one as its lowest 64 bits.
