@@ -86,17 +86,14 @@ impl Requirement {
         }
     }
 
-    /// Whether it can make a difference that a label has another value (`None`: is not there).
-    pub fn minds(&self, key: Sym, before: Option<Sym>, after: Option<Sym>) -> bool {
-        let differ = |holds: &dyn Fn(Sym) -> bool| before.is_some_and(holds) != after.is_some_and(holds);
-        self.key() == key
-            && match self {
-                Requirement::In(_, values) | Requirement::NotIn(_, values) => {
-                    differ(&|value| values.contains(&value))
-                }
-                Requirement::Exists(_) | Requirement::DoesNotExist(_) => before.is_some() != after.is_some(),
-                Requirement::Gt(..) | Requirement::Lt(..) => true,
-            }
+    /// The label that is looked at, once for each value that matters, or once if any change may matter.
+    pub fn mentions(&self) -> impl Iterator<Item = (Sym, Option<Sym>)> + '_ {
+        let values = match self {
+            Requirement::In(_, values) | Requirement::NotIn(_, values) => Some(values),
+            _ => None,
+        };
+        let of_values = values.into_iter().flatten().map(|value| (self.key(), Some(*value)));
+        of_values.chain(values.is_none().then_some((self.key(), None)))
     }
 
     /// Whether labels meet the requirement.

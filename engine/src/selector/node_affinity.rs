@@ -35,9 +35,9 @@ impl NodeSelector {
         })
     }
 
-    /// Whether it can make a difference that a label has another value (`None`: is not there).
-    pub fn minds(&self, key: Sym, before: Option<Sym>, after: Option<Sym>) -> bool {
-        self.terms.iter().flat_map(|term| &term.labels).any(|r| r.minds(key, before, after))
+    /// The labels that are looked at, as for [`super::Placement::mentions`].
+    pub fn mentions(&self) -> impl Iterator<Item = (Sym, Option<Sym>)> + '_ {
+        self.terms.iter().flat_map(|term| term.labels.iter().flat_map(Requirement::mentions))
     }
 
     /// The label keys that are looked at.

@@ -74,17 +74,11 @@ impl Placement {
         Eligibility { should_run: should_continue && !untolerated(Effect::NoSchedule), should_continue }
     }
 
-    /// The label keys that node selector and required affinity look at; some may come twice.
-    pub fn keys(&self) -> impl Iterator<Item = Sym> + '_ {
-        let selected = self.node_selector.iter().map(|label| label.0);
-        selected.chain(self.required.iter().flat_map(NodeSelector::keys))
-    }
-
-    /// Whether it can make a difference that a label has another value (`None`: is not there).
-    pub fn minds(&self, key: Sym, before: Option<Sym>, after: Option<Sym>) -> bool {
-        let wanted = |value: &Sym| (before == Some(*value)) != (after == Some(*value));
-        self.node_selector.iter().any(|label| label.0 == key && wanted(&label.1))
-            || self.required.as_ref().is_some_and(|required| required.minds(key, before, after))
+    /// The labels that node selector and required affinity look at: key and value where a change matters only if the
+    /// label had the value or has it now; the key alone where any change may matter. Some may come twice.
+    pub fn mentions(&self) -> impl Iterator<Item = (Sym, Option<Sym>)> + '_ {
+        let selected = self.node_selector.iter().map(|label| (label.0, Some(label.1)));
+        selected.chain(self.required.iter().flat_map(NodeSelector::mentions))
     }
 
     /// Whether name, node selector and required affinity fit a node.

@@ -72,6 +72,9 @@ impl Key {
 
     /// The order of the texts `namespace/name`.
     pub fn by_text(self, other: Key, names: &Names) -> Ordering {
+        if self.namespace == other.namespace {
+            return names.text(self.name).cmp(names.text(other.name));
+        }
         let bytes = |key: Key| {
             let (namespace, name) = (names.text(key.namespace), names.text(key.name));
             namespace.bytes().chain(std::iter::once(b'/')).chain(name.bytes())
@@ -98,6 +101,9 @@ pub struct DaemonSetController {
     queued: Vec<u32>,
     round: u32,
     syncs: u64,
+    /// Room for the next sync.
+    spare: SyncOutcome,
+    scratch: sync::Scratch,
 }
 
 /// What the controller has to remember from one act to the next.
@@ -136,6 +142,8 @@ impl DaemonSetController {
             queued: Vec::new(),
             round: 1,
             syncs: 0,
+            spare: SyncOutcome::default(),
+            scratch: sync::Scratch::default(),
         }
     }
 
@@ -179,7 +187,9 @@ impl DaemonSetController {
     /// Decides what a sync does; what that is, is then written.
     fn start(&mut self, key: Key, woken_by: Seq, context: &mut Context<'_>) {
         self.syncs += 1;
-        if self.observer.is_none() && self.has_nothing_to_do(key, context) {
+        // Where writes may have to wait, even a sync that does nothing waits for its turn behind them.
+        let at_once = self.settings.client.is_none() && self.observer.is_none();
+        if at_once && self.has_nothing_to_do(key, context) {
             self.state.queue.forget(key);
             return;
         }
@@ -203,6 +213,8 @@ impl DaemonSetController {
         if let Some(observer) = &self.observer {
             // Nobody listening any more is no reason to stop.
             let _ = observer.send((key, out));
+        } else {
+            self.spare = out;
         }
     }
 
@@ -318,7 +330,8 @@ impl DaemonSetController {
             woken_by,
             hashes: &self.hashes,
             touched: self.state.touched.get(object.id.index()).map_or(&[], Vec::as_slice),
-            out: SyncOutcome::default(),
+            out: std::mem::take(&mut self.spare).emptied(),
+            scratch: &mut self.scratch,
         };
         // What is not looked at in this sync alone is kept.
         let mut indexes = self.views.indexes(cluster, names).filter(|_| !seen_at_once);
@@ -361,9 +374,11 @@ impl DaemonSetController {
     /// Hands the node updates that are waiting to `syncNodeUpdate`.
     pub(crate) fn sync_node_updates(&mut self, cluster: &Cluster, names: &Names) {
         self.round = self.round.wrapping_add(1);
-        for (node, cause) in std::mem::take(&mut self.state.nodes) {
+        let mut nodes = std::mem::take(&mut self.state.nodes);
+        for (node, cause) in nodes.drain(..) {
             self.sync_node_update(node, cause, cluster, names);
         }
+        self.state.nodes = nodes;
     }
 }
 

@@ -123,6 +123,14 @@ pub struct SyncOutcome {
 }
 
 impl SyncOutcome {
+    /// An outcome of nothing, in the room of this one.
+    pub(super) fn emptied(self) -> SyncOutcome {
+        let SyncOutcome { mut creates, mut deletes, .. } = self;
+        creates.clear();
+        deletes.clear();
+        SyncOutcome { creates, deletes, ..SyncOutcome::default() }
+    }
+
     /// Whether a sync that went all the way found nothing to do, but for a status that may have to be written.
     pub(super) fn has_only_status(&self) -> bool {
         let SyncOutcome { creates, refusals, deletes, adopts, releases, relabels, .. } = self;

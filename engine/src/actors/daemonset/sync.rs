@@ -38,6 +38,15 @@ pub(super) struct Sync<'a> {
     /// The last event about the DaemonSet's pods on a node, by the node's number.
     pub touched: &'a [Seq],
     pub out: SyncOutcome,
+    pub scratch: &'a mut Scratch,
+}
+
+/// Room that syncs use one after the other, so that they need no new.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scratch {
+    wanted: Wanted,
+    step: Step,
+    deletes: Vec<(DaemonPod, Why)>,
 }
 
 impl Sync<'_> {
@@ -140,7 +149,8 @@ impl Sync<'_> {
     /// Sees to it that every node has the pods that it should have, after `manage`.
     fn manage(&mut self, view: &mut dyn View, rules: &Rules, names: &Names) -> Result<(), SyncError> {
         self.claim(view)?;
-        let mut wanted = Wanted::default();
+        let mut wanted = std::mem::take(&mut self.scratch.wanted);
+        wanted.clear();
         let mut failed = FailedPods {
             backoff: self.backoff,
             bounds: self.settings.backoff_bounds(),
@@ -157,7 +167,9 @@ impl Sync<'_> {
                 _ => {}
             }
         }
-        self.sync_nodes(view, &wanted.deletes, usize::MAX, &wanted.creates, usize::MAX, names)
+        let result = self.sync_nodes(view, &wanted.deletes, usize::MAX, &wanted.creates, usize::MAX, names);
+        self.scratch.wanted = wanted;
+        result
     }
 
     /// One step of a rolling update, after `rollingUpdate`.
@@ -165,15 +177,22 @@ impl Sync<'_> {
         self.claim(view)?;
         let desired = i64::try_from(view.desired()).unwrap_or(i64::MAX);
         let limits = Limits::resolve(&self.spec.strategy, desired)?;
-        let Step { deletes, free_deletes, creates, free_creates } = view.step(&limits, rules, names)?;
+        let mut step = std::mem::take(&mut self.scratch.step);
+        step.clear();
+        view.step(&limits, rules, names, &mut step)?;
         let why = |pod: &DaemonPod| match pod.phase {
             Phase::Failed => Why::Failed,
             Phase::Succeeded => Why::Succeeded,
             _ if self.cluster.present_node(pod.node).is_none() => Why::NodeMissing,
             _ => Why::Outdated,
         };
-        let deletes: Vec<_> = deletes.into_iter().map(|pod| (pod, why(&pod))).collect();
-        self.sync_nodes(view, &deletes, free_deletes, &creates, free_creates, names)
+        let mut deletes = std::mem::take(&mut self.scratch.deletes);
+        deletes.clear();
+        deletes.extend(step.deletes.iter().map(|pod| (*pod, why(pod))));
+        let Step { free_deletes, free_creates, ref creates, .. } = step;
+        let result = self.sync_nodes(view, &deletes, free_deletes, creates, free_creates, names);
+        (self.scratch.step, self.scratch.deletes) = (step, deletes);
+        result
     }
 
     /// Creates and deletes pods, after `syncNodes`: creations first, in batches that double while nothing goes

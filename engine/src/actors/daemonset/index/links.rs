@@ -95,6 +95,11 @@ impl Links {
         }
     }
 
+    /// The pod that hangs on a cell, if it is one.
+    pub fn only(&self, head: Option<PodId>) -> Option<PodId> {
+        head.filter(|pod| self.get(*pod).next.is_none())
+    }
+
     /// The pods that hang on a cell.
     pub fn chain(&self, head: Option<PodId>) -> impl Iterator<Item = PodId> + '_ {
         std::iter::successors(head, |pod| self.get(*pod).next)

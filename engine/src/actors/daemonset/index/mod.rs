@@ -10,6 +10,7 @@
 mod cell;
 mod links;
 mod masks;
+mod mentions;
 mod one;
 mod ranks;
 mod view;
@@ -32,6 +33,7 @@ use crate::time::Time;
 
 use links::{Link, Links};
 use masks::{Fact, Masks};
+use mentions::Mentions;
 use one::{Index, Upkeep};
 pub(super) use view::Indexed;
 
@@ -52,8 +54,9 @@ pub(super) struct Indexes {
     masks: Masks,
     /// By slot: whether the status says that pods are where they should not be.
     misscheduled: Vec<u64>,
-    /// The DaemonSets that look at a label.
-    mentions: FxHashMap<Sym, Vec<usize>>,
+    mentions: Mentions,
+    /// Room for slots.
+    minding: Vec<usize>,
     links: Links,
     /// Pods that are in some index's lists of pods to adopt, to release, or that are otherwise not as they were made.
     strays: FxHashSet<PodId>,
@@ -215,12 +218,12 @@ impl Indexes {
         cluster: &Cluster,
         names: &Names,
     ) {
-        for at in 0..self.mentions.get(&key).map_or(0, Vec::len) {
-            let slot = self.mentions[&key][at];
-            if self.list[slot].placement().is_some_and(|placement| placement.minds(key, before, after)) {
-                self.evaluate(slot, node, cluster, names);
-            }
+        let mut minding = std::mem::take(&mut self.minding);
+        minding.extend(self.mentions.minding(key, before, after));
+        for slot in minding.drain(..) {
+            self.evaluate(slot, node, cluster, names);
         }
+        self.minding = minding;
     }
 
     /// Finds out what a node is to a DaemonSet.
@@ -259,19 +262,8 @@ impl Indexes {
         index.set_object(found.map(|object| object.id), &mut self.links);
         let placement = found.and_then(|object| object.daemon_set()).map(|spec| &spec.placement);
         if index.placement() != placement {
-            let keys =
-                |index: &Index| index.placement().map(|p| p.keys().collect::<Vec<_>>()).unwrap_or_default();
-            let old = keys(index);
             index.set_placement(placement.cloned());
-            for key in old {
-                self.mentions.entry(key).or_default().retain(|other| *other != slot);
-            }
-            for key in keys(&self.list[slot]) {
-                let mentioning = self.mentions.entry(key).or_default();
-                if !mentioning.contains(&slot) {
-                    mentioning.push(slot);
-                }
-            }
+            self.mentions.replace(slot, placement);
             for &node in cluster.nodes() {
                 self.evaluate(slot, node, cluster, names);
             }

@@ -19,7 +19,7 @@ use crate::actors::daemonset::rollout::Stage;
 use crate::actors::daemonset::status::Counts;
 use crate::cluster::{Cluster, DaemonSet, Object, Pod};
 use crate::names::{Names, NodeId, ObjectId, PodId, Seq, ShapeId, Sym};
-use crate::selector::{LabelSelector, Placement, SelectorError};
+use crate::selector::{Eligibility, LabelSelector, Placement, SelectorError};
 use crate::time::Time;
 
 /// What is known of one DaemonSet.
@@ -62,8 +62,6 @@ pub(super) struct Index {
     history: Option<(Seq, Rc<History>)>,
     /// Whether the last sync had nothing to do but to write a status, and nothing has changed since.
     settled: bool,
-    /// Room for a node's pods.
-    pods: Vec<DaemonPod>,
 }
 
 impl Index {
@@ -92,7 +90,6 @@ impl Index {
             timers: BTreeSet::new(),
             history: None,
             settled: false,
-            pods: Vec::new(),
         }
     }
 
@@ -395,36 +392,44 @@ impl Index {
 
     /// Looks at a node anew.
     fn look_at(&mut self, node: NodeId, upkeep: &Upkeep<'_>) {
-        let Upkeep { cluster, names, rules, ref shared, .. } = *upkeep;
+        let Upkeep { cluster, names, ref shared, .. } = *upkeep;
         let eligibility = cluster.present_node(node).map(|_| shared.masks.eligibility(node, self.slot));
-        let run = eligibility.is_some_and(|e| e.should_run);
-        let mut pods = std::mem::take(&mut self.pods);
-        self.pods(node, shared.links, cluster, names, &mut pods);
-        let mut state = CellState::default();
-        if run || !pods.is_empty() {
-            state.eligibility = eligibility;
-            (state.role, state.counted_available) = Role::of(&Stage::of(&pods, rules), rules);
-            match eligibility {
-                Some(eligibility) => {
-                    state.counts = Share::of(Counts::of(eligibility, &pods, rules, names));
-                    state.care = if run && pods.is_empty() {
-                        Care::Pod
-                    } else if manage::idle(eligibility, &pods, rules) {
-                        Care::None
-                    } else {
-                        Care::Look
-                    };
-                }
-                None if pods.iter().any(|pod| !pod.bound) => state.care = Care::Homeless,
-                None => {}
-            }
-            if rules.min_ready_seconds > 0 {
-                let timer = pods.iter().filter_map(|pod| becomes_available(pod, rules)).min();
-                self.timers.extend(timer.map(|at| (at, node)));
-            }
-        }
-        self.pods = pods;
+        let judge = |pods: &[DaemonPod]| Self::judge(eligibility, pods, upkeep);
+        let (state, timer) = self.with_pods(node, shared.links, cluster, names, judge);
+        self.timers.extend(timer.map(|at| (at, node)));
         self.replace(node, state, shared.order);
+    }
+
+    /// What a node with some pods adds to sums and sets, and when the passing of time may change it.
+    fn judge(
+        eligibility: Option<Eligibility>,
+        pods: &[DaemonPod],
+        upkeep: &Upkeep<'_>,
+    ) -> (CellState, Option<Time>) {
+        let Upkeep { names, rules, .. } = *upkeep;
+        let run = eligibility.is_some_and(|e| e.should_run);
+        let mut state = CellState::default();
+        if !run && pods.is_empty() {
+            return (state, None);
+        }
+        state.eligibility = eligibility;
+        (state.role, state.counted_available) = Role::of(&Stage::of(pods, rules), rules);
+        match eligibility {
+            Some(eligibility) => {
+                state.counts = Share::of(Counts::of(eligibility, pods, rules, names));
+                state.care = if run && pods.is_empty() {
+                    Care::Pod
+                } else if manage::idle(eligibility, pods, rules) {
+                    Care::None
+                } else {
+                    Care::Look
+                };
+            }
+            None if pods.iter().any(|pod| !pod.bound) => state.care = Care::Homeless,
+            None => {}
+        }
+        let timer = pods.iter().filter_map(|pod| becomes_available(pod, rules)).min();
+        (state, timer)
     }
 
     /// Puts what a node adds in the place of what it added before.
@@ -445,23 +450,27 @@ impl Index {
         self.sets.put_in(&state, rank);
     }
 
-    /// A node's pods that take part, in the order of upstream's listers.
-    pub(super) fn pods(
+    /// Looks at a node's pods that take part, in the order of upstream's listers.
+    pub(super) fn with_pods<R>(
         &self,
         node: NodeId,
         links: &Links,
         cluster: &Cluster,
         names: &Names,
-        pods: &mut Vec<DaemonPod>,
-    ) {
-        pods.clear();
-        let Some(cell) = self.cells.get(node.index()) else { return };
+        look: impl FnOnce(&[DaemonPod]) -> R,
+    ) -> R {
+        let Some(cell) = self.cells.get(node.index()) else { return look(&[]) };
         let facts = |id| DaemonPod::of(cluster, names, id, cluster.pod(id)?).filter(|pod| !pod.is_past());
-        pods.extend(links.chain(cell.pod).filter_map(facts));
+        if !cell.odd && links.only(cell.pod) == cell.pod {
+            // Nearly always a node has one pod at most, and that takes no room elsewhere.
+            return look(cell.pod.and_then(facts).as_slice());
+        }
+        let mut pods: Vec<_> = links.chain(cell.pod).filter_map(facts).collect();
         if cell.odd {
             pods.extend(self.odd_on(node).filter_map(facts));
         }
-        order_group(pods, names);
+        order_group(&mut pods, names);
+        look(&pods)
     }
 
     /// What a node was when it was last looked at.

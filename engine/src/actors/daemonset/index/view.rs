@@ -26,24 +26,21 @@ impl Indexed<'_> {
         ranks.filter_map(|rank| self.order.node(rank))
     }
 
-    /// The old pod of a node that has one.
-    fn old_pod(
+    /// Adds the old pods of nodes that have one.
+    fn old_pods(
         &self,
-        node: NodeId,
+        ranks: impl Iterator<Item = Rank>,
         rules: &Rules,
         names: &Names,
         pods: &mut Vec<DaemonPod>,
-    ) -> Option<DaemonPod> {
-        self.index.pods(node, self.links, self.cluster, names, pods);
-        match Stage::of(pods, rules) {
+    ) {
+        let old = |pods: &[DaemonPod]| match Stage::of(pods, rules) {
             Stage::Old(old) | Stage::Both { old, .. } => Some(old),
             _ => None,
+        };
+        for node in self.nodes(ranks) {
+            pods.extend(self.index.with_pods(node, self.links, self.cluster, names, old));
         }
-    }
-
-    fn old_pods(&self, ranks: impl Iterator<Item = Rank>, rules: &Rules, names: &Names) -> Vec<DaemonPod> {
-        let mut pods = Vec::new();
-        self.nodes(ranks).filter_map(|node| self.old_pod(node, rules, names, &mut pods)).collect()
     }
 }
 
@@ -80,7 +77,9 @@ impl View for Indexed<'_> {
         wanted: &mut Wanted,
     ) {
         let sets = &self.index.sets;
-        let mut pods = Vec::new();
+        let with_pods = |node, wanted: &mut Wanted, act: &mut dyn FnMut(&[DaemonPod], &mut Wanted)| {
+            self.index.with_pods(node, self.links, self.cluster, names, |pods| act(pods, wanted));
+        };
         // Nodes without pods come in their places among the others; beyond the burst limit they are left for
         // the next sync.
         let mut needy = sets.needy.iter().take(burst).peekable();
@@ -90,14 +89,16 @@ impl View for Indexed<'_> {
             }
             let Some(node) = self.order.node(rank) else { continue };
             let Some(eligibility) = self.index.state(node).eligibility else { continue };
-            self.index.pods(node, self.links, self.cluster, names, &mut pods);
-            manage::node(node, eligibility, &pods, rules, failed, names, wanted);
+            with_pods(node, wanted, &mut |pods, wanted| {
+                manage::node(node, eligibility, pods, rules, failed, names, wanted);
+            });
         }
         wanted.creates.extend(self.nodes(needy));
         for node in self.nodes(sets.homeless.iter()) {
-            self.index.pods(node, self.links, self.cluster, names, &mut pods);
-            let unbound = pods.iter().filter(|pod| !pod.bound);
-            wanted.deletes.extend(unbound.map(|pod| (*pod, Why::NodeMissing)));
+            with_pods(node, wanted, &mut |pods, wanted| {
+                let unbound = pods.iter().filter(|pod| !pod.bound);
+                wanted.deletes.extend(unbound.map(|pod| (*pod, Why::NodeMissing)));
+            });
         }
     }
 
@@ -105,27 +106,28 @@ impl View for Indexed<'_> {
         self.index.total.desired as usize
     }
 
-    fn step(&self, limits: &Limits, rules: &Rules, names: &Names) -> Result<Step, SyncError> {
+    fn step(&self, limits: &Limits, rules: &Rules, names: &Names, step: &mut Step) -> Result<(), SyncError> {
         let (sets, tally) = (&self.index.sets, &self.index.tally);
         let [[gone_bad, gone], [unwanted, candidates]] = &sets.old;
+        let Step { deletes, free_deletes, creates, free_creates } = step;
         if limits.max_surge == 0 {
             let room = rollout::room(limits.max_unavailable, tally.unavailable);
-            let mut deletes = self.old_pods(gone_bad.merged(gone), rules, names);
-            let free_deletes = deletes.len();
-            deletes.extend(self.old_pods(unwanted.merged(candidates).take(room), rules, names));
-            return Ok(Step { deletes, free_deletes, ..Step::default() });
+            self.old_pods(gone_bad.merged(gone), rules, names, deletes);
+            *free_deletes = deletes.len();
+            self.old_pods(unwanted.merged(candidates).take(room), rules, names, deletes);
+            return Ok(());
         }
         if let Some(node) = self.nodes(sets.old_missing.iter()).next() {
             return Err(SyncError::NodeMissing { node: names.node_name(node).to_owned() });
         }
-        let mut deletes = self.old_pods(sets.both_available.merged(gone_bad), rules, names);
-        let mut creates: Vec<_> = self.nodes(gone.iter()).collect();
-        let (free_deletes, free_creates) = (deletes.len(), creates.len());
+        self.old_pods(sets.both_available.merged(gone_bad), rules, names, deletes);
+        creates.extend(self.nodes(gone.iter()));
+        (*free_deletes, *free_creates) = (deletes.len(), creates.len());
         let room = rollout::room(tally.available, limits.desired);
-        deletes.extend(self.old_pods(unwanted.iter().take(room), rules, names));
+        self.old_pods(unwanted.iter().take(room), rules, names, deletes);
         let room = rollout::room(limits.max_surge, tally.surging);
         creates.extend(self.nodes(candidates.iter().take(room)));
-        Ok(Step { deletes, free_deletes, creates, free_creates })
+        Ok(())
     }
 
     fn counts(&self, _rules: &Rules, _names: &Names) -> Counts {
