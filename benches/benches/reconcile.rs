@@ -11,6 +11,9 @@ use kubetape_engine::sim::World;
 use kubetape_engine::synth::{NodePools, Rates, SELECTED_KEYS, Spec, Synth, UNMENTIONED_KEYS};
 use kubetape_engine::time::{Micros, Time};
 
+/// One of the controller's forms.
+type Form = fn(daemonset::Settings) -> DaemonSetController;
+
 /// A cluster at rest, with ten DaemonSets of which seven select on one label.
 struct Rested {
     world: World,
@@ -21,7 +24,7 @@ struct Rested {
 }
 
 impl Rested {
-    fn new(nodes: u32, controller: fn(daemonset::Settings) -> DaemonSetController) -> Rested {
+    fn new(nodes: u32, controller: Form) -> Rested {
         let kubelet = kubelet::Settings { start_us: Micros::ZERO, stop_us: Micros::ZERO };
         let mut world = World::new(
             Names::new(),
@@ -79,7 +82,7 @@ impl Rested {
 }
 
 fn labels(c: &mut Criterion) {
-    let forms: [(&str, fn(_) -> _, &[u32]); 2] = [
+    let forms: [(&str, Form, &[u32]); 2] = [
         ("incremental", DaemonSetController::new, &[1_000, 5_000, 20_000]),
         ("full pass", DaemonSetController::full_pass, &[1_000]),
     ];

@@ -267,7 +267,7 @@ pub struct WorkloadStatus {
 }
 
 /// What happened. Fields are named after what they hold; what a name does not say stands beside it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum Body {
     /// A node joined (or came back under its name).

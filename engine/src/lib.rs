@@ -71,6 +71,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`time`], [`names`], [`quantity`] | moments and API seconds; interned names and dense ids; amounts |
+//! | [`saved`] | state as bytes, for checkpoints |
 //! | [`event`] | the vocabulary: every event, its track, its cause |
 //! | [`log`] | the file: format, writer, reader, recovery, checkpoints |
 //! | [`selector`] | label selectors, node affinity and tolerations, compiled |
@@ -114,6 +115,7 @@ pub mod manifest;
 pub mod names;
 pub mod quantity;
 pub mod replay;
+pub mod saved;
 pub mod selector;
 pub mod sim;
 pub mod synth;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::{Change, Cluster, Pod};
 use crate::event::{Body, ConditionStatus, Event, Kind, Kinds, Phase, PodCondition, Track};
 use crate::names::{Names, NodeId, PodId, Seq, Sym, sym};
+use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
 use crate::time::{Micros, Time};
 
@@ -32,15 +33,18 @@ impl Default for Settings {
 }
 
 /// The kubelets of all nodes.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Kubelet {
+    #[serde(skip)]
     settings: Settings,
     timers: Timers,
     /// Nodes that are well again: their pods' readiness is to be reported anew.
     recovered: BTreeMap<NodeId, (Time, Seq)>,
     /// What silent nodes have missed.
+    #[serde(with = "crate::saved::sorted")]
     held: FxHashMap<NodeId, Vec<Timer>>,
     /// Pods that were seen to in one act.
+    #[serde(skip)]
     done: FxHashSet<PodId>,
 }
 
@@ -48,7 +52,7 @@ pub struct Kubelet {
 ///
 /// Delays are constants, so that what is set later is due later: starts and stops queue up in a ring each. What is
 /// not in order, such as a stop with a shorter grace period, goes to a heap.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Timers {
     starts: VecDeque<Timer>,
     stops: VecDeque<Timer>,
@@ -86,7 +90,7 @@ impl Timers {
 }
 
 /// Something that a kubelet will do to a pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Timer {
     at: Time,
     /// The event that set it, which also orders timers of one moment.
@@ -97,7 +101,7 @@ struct Timer {
     deed: Deed,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Deed {
     Start,
     Stop,
@@ -254,5 +258,15 @@ impl Actor for Kubelet {
             }
             self.done.insert(timer.pod);
         }
+    }
+
+    fn save(&self) -> Result<Vec<u8>, SaveError> {
+        pack(self)
+    }
+
+    fn restore(&mut self, saved: &[u8], _cluster: &Cluster) -> Result<(), SaveError> {
+        let settings = std::mem::take(&mut self.settings);
+        *self = Kubelet { settings, ..unpack(saved)? };
+        Ok(())
     }
 }

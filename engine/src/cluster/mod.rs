@@ -10,7 +10,6 @@ mod object;
 mod pod;
 mod revision;
 mod shape;
-mod sorted;
 
 use std::collections::BTreeMap;
 
@@ -43,14 +42,14 @@ pub struct Cluster {
     free_pods: Vec<PodId>,
     live_pods: usize,
     /// Labels of pods whose labels were changed after creation.
-    #[serde(with = "sorted")]
+    #[serde(with = "crate::saved::sorted")]
     relabelled: FxHashMap<PodId, Vec<(Sym, Sym)>>,
     /// Pods without controller, by namespace.
     orphans: BTreeMap<Sym, Vec<PodId>>,
     /// By number; objects of kinds that a simulation has no use for are not there.
     objects: Vec<Option<Box<Object>>>,
     /// The object that now bears a kind, namespace and name.
-    #[serde(with = "sorted")]
+    #[serde(with = "crate::saved::sorted")]
     current: FxHashMap<(Sym, Sym, Sym), ObjectId>,
     /// Workloads and other objects that exist, by kind, then `namespace/name`.
     listed: BTreeMap<Sym, Vec<ObjectId>>,
@@ -58,11 +57,11 @@ pub struct Cluster {
     /// Revisions without controller, by namespace.
     orphan_revisions: BTreeMap<Sym, Vec<RevisionId>>,
     /// Labels of the templates that there are revisions of.
-    #[serde(with = "sorted")]
+    #[serde(with = "crate::saved::sorted")]
     template_labels: FxHashMap<DocId, Vec<(Sym, Sym)>>,
     shapes: Vec<Option<Box<Shape>>>,
     /// The next ordinals of an owner (kind, namespace and name; they outlive incarnations).
-    #[serde(with = "sorted")]
+    #[serde(with = "crate::saved::sorted")]
     ordinals: FxHashMap<(Sym, Sym, Sym), Ordinals>,
     last: Seq,
     now: Time,

@@ -1,10 +1,7 @@
 //! States from which reading can begin: what checkpoint and names frames hold.
 //!
-//! The one place that knows bincode. What is here serves speed alone, and is believed only when its frame is whole and
+//! What is here serves speed alone, and is believed only when its frame is whole and
 //! its version is ours.
-
-use bincode::config;
-use bincode::serde::{decode_from_slice, encode_to_vec};
 
 use super::decode_names::LogNames;
 use super::decoder::Decoder;
@@ -15,6 +12,7 @@ use super::frames::Frames;
 use super::header::State;
 use crate::cluster::Cluster;
 use crate::names::{Entries, Names, Seq};
+use crate::saved::{SaveError, pack, unpack};
 use crate::time::Time;
 
 /// The fixed part of a checkpoint's payload.
@@ -32,10 +30,10 @@ pub(super) struct Links {
 }
 
 /// The payload of a names frame.
-pub(super) fn names_payload(previous: u64, entries: &Entries) -> Result<Vec<u8>, String> {
+pub(super) fn names_payload(previous: u64, entries: &Entries) -> Result<Vec<u8>, SaveError> {
     let mut payload = previous.to_le_bytes().to_vec();
     payload.extend_from_slice(&u64::from(CHECKPOINT_VERSION).to_le_bytes());
-    payload.extend(encode_to_vec(entries, config::standard()).map_err(|e| e.to_string())?);
+    payload.extend(pack(entries)?);
     Ok(payload)
 }
 
@@ -45,14 +43,14 @@ pub(super) fn state_payload(
     actors: &[u8],
     by_number: &[Vec<u32>; TABLES],
     cluster: &Cluster,
-) -> Result<Vec<u8>, String> {
+) -> Result<Vec<u8>, SaveError> {
     let mut payload = Vec::with_capacity(FIXED + actors.len());
     payload.extend_from_slice(&links.previous.to_le_bytes());
     payload.extend_from_slice(&links.names.to_le_bytes());
     payload.extend_from_slice(&u64::from(CHECKPOINT_VERSION).to_le_bytes());
     payload.extend_from_slice(&(actors.len() as u64).to_le_bytes());
     payload.extend_from_slice(actors);
-    payload.extend(encode_to_vec((by_number, cluster), config::standard()).map_err(|e| e.to_string())?);
+    payload.extend(pack(&(by_number, cluster))?);
     Ok(payload)
 }
 
@@ -130,8 +128,8 @@ fn read_state(payload: &[u8]) -> Option<SavedState> {
     }
     let actors_len = usize::try_from(u64_at(payload, 24)?).ok()?;
     let (actors, state) = payload.get(FIXED..)?.split_at_checked(actors_len)?;
-    let ((indexes, cluster), read) = decode_from_slice(state, config::standard()).ok()?;
-    (read == state.len()).then_some((actors.to_vec(), indexes, cluster, u64_at(payload, 8)?))
+    let (indexes, cluster) = unpack(state).ok()?;
+    Some((actors.to_vec(), indexes, cluster, u64_at(payload, 8)?))
 }
 
 /// Puts the names together that end with those of a frame.
@@ -155,7 +153,5 @@ fn read_names(payload: &[u8]) -> Option<(u64, Entries)> {
     if u64_at(payload, 8)? != u64::from(CHECKPOINT_VERSION) {
         return None;
     }
-    let bytes = payload.get(NAMES_FIXED..)?;
-    let (entries, read) = decode_from_slice(bytes, config::standard()).ok()?;
-    (read == bytes.len()).then_some((u64_at(payload, 0)?, entries))
+    Some((u64_at(payload, 0)?, unpack(payload.get(NAMES_FIXED..)?).ok()?))
 }

@@ -21,7 +21,7 @@ pub(super) const BY: u8 = 0x40;
 pub(super) const FILLER: u8 = 0;
 
 /// Encodes batches one after the other.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Encoder {
     tables: NameTables,
     delta: Delta,
@@ -161,7 +161,7 @@ fn put_event(event: &Event, out: &mut Out) -> (u8, u8) {
 }
 
 /// The digest of a run that is not written: the same number that a [`super::Writer`] of the same events gives.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Identity {
     encoder: Encoder,
 }

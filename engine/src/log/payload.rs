@@ -5,7 +5,7 @@ use rkyv::util::AlignedVec;
 use rkyv::{Archive, Serialize};
 
 /// A batch as it is stored. See [`super::format`] for its bytes.
-#[derive(Archive, Serialize, Default)]
+#[derive(Archive, Serialize, Clone, Default)]
 pub(super) struct Payload {
     pub deltas: Vec<Delta>,
     pub heads: Vec<Head>,
@@ -13,7 +13,7 @@ pub(super) struct Payload {
 }
 
 /// Names that are used for the first time.
-#[derive(Archive, Serialize, Default)]
+#[derive(Archive, Serialize, Clone, Default)]
 pub(super) struct Delta {
     /// How many entries each table had before; by this a reader that lost a frame knows which numbers it misses.
     pub base: [u32; 7],
@@ -27,7 +27,7 @@ pub(super) struct Delta {
 }
 
 /// Texts one after the other.
-#[derive(Archive, Serialize, Default)]
+#[derive(Archive, Serialize, Clone, Default)]
 pub(super) struct Texts {
     pub lens: Vec<u32>,
     pub bytes: Vec<u8>,

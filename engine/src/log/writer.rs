@@ -19,6 +19,7 @@ use super::storage::{Storage, write_all};
 use crate::cluster::Cluster;
 use crate::event::{Event, Flags};
 use crate::names::{Counts, Names, Seq};
+use crate::saved::SaveError;
 use crate::time::Time;
 
 /// When what was appended is made durable against the machine's end. Against the process's end it is as soon as
@@ -251,7 +252,7 @@ impl Writer {
     /// As [`Writer::append`].
     pub fn checkpoint(&mut self, names: &Names, cluster: &Cluster, actors: &[u8]) -> Result<(), LogError> {
         self.alive()?;
-        let unsaved = |what| LogError::BadEvent { position: 0, what };
+        let unsaved = |error: SaveError| LogError::BadEvent { position: 0, what: error.to_string() };
         let begin = self.end;
         let links = self.checkpoints.links;
         let entries = names.entries_since(self.checkpoints.counts);

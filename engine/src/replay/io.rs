@@ -1,9 +1,10 @@
 //! Logs as sources and sinks of replays.
 
 use super::run::{Sink, Source, SourceError};
+use crate::cluster::Cluster;
 use crate::event::{Event, Flags};
 use crate::log::{Digest, Identity, LogError, ReadAhead, Reader, Writer};
-use crate::names::Names;
+use crate::names::{Names, Seq};
 
 impl Source for Reader {
     fn next(&mut self, names: &mut Names, events: &mut Vec<Event>) -> Result<bool, SourceError> {
@@ -36,6 +37,14 @@ impl Sink for Writer {
                 if genesis { self.append_genesis(names, events) } else { self.append(names, events) }
             },
         )
+    }
+
+    fn wants_checkpoint(&self, _last: Seq) -> bool {
+        self.checkpoint_due()
+    }
+
+    fn checkpoint(&mut self, names: &Names, cluster: &Cluster, memory: &[u8]) -> Result<(), SourceError> {
+        Ok(Writer::checkpoint(self, names, cluster, memory)?)
     }
 }
 
@@ -74,6 +83,17 @@ impl Sink for Output {
         match self {
             Output::Log(writer) => writer.write(names, events),
             Output::Identity(identity) => identity.write(names, events),
+        }
+    }
+
+    fn wants_checkpoint(&self, last: Seq) -> bool {
+        matches!(self, Output::Log(writer) if writer.wants_checkpoint(last))
+    }
+
+    fn checkpoint(&mut self, names: &Names, cluster: &Cluster, memory: &[u8]) -> Result<(), SourceError> {
+        match self {
+            Output::Log(writer) => Sink::checkpoint(&mut **writer, names, cluster, memory),
+            Output::Identity(_) => Ok(()),
         }
     }
 }

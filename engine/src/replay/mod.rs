@@ -4,6 +4,7 @@
 //! default plays back what comes from outside (`cluster` and `user`) and simulates the rest; playing back
 //! everything is a pure fold.
 
+mod checkpoint;
 mod io;
 mod narrative;
 mod plan;
@@ -16,11 +17,12 @@ mod verify;
 
 use std::collections::BTreeSet;
 
+pub use checkpoint::Midway;
 pub use io::{Events, Output};
 pub use narrative::{Effects, Milestone};
 pub use plan::{Injection, InjectionError, PATIENCE, Plan, QUIET, Settings, Until, Wrap};
 pub use playback::{Identity, Misfits, Playback};
-pub use run::{ReplayError, Sink, Source, SourceError, replay};
+pub use run::{ReplayError, Sink, Source, SourceError, replay, resume};
 pub use timings::{Defaulted, RecordedNodes, Timings};
 pub use tracks::{Tracks, UnknownTrack};
 pub use verify::{Difference, Repeatable, Sketch, Threads, Verdict, verify};

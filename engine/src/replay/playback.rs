@@ -4,7 +4,10 @@
 //! pod if it has the same *replay identity*: owner, node and ordinal; failing that, any pod of that owner on
 //! that node. What finds no counterpart is left out and counted.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 use super::Tracks;
 use crate::cluster::{ApplyError, Cluster, deletion_is_immediate};
@@ -13,7 +16,7 @@ use crate::names::{Names, NodeId, ObjectId, PodId, RevisionId, Seq};
 use crate::sim::World;
 
 /// By what a pod of the trace is found again in the run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Identity {
     /// Its controller.
     pub owner: Option<ObjectId>,
@@ -24,7 +27,7 @@ pub struct Identity {
 }
 
 /// How often events of a trace did not fit the run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Misfits {
     /// Events about a pod or revision that the run does not have.
     pub without_counterpart: u64,
@@ -48,7 +51,18 @@ pub struct Playback {
     pub played: [u64; 16],
 }
 
-#[derive(Clone, Copy, Debug)]
+/// What a playback remembers of the trace so far.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Remembered {
+    pods: BTreeMap<PodId, TracePod>,
+    revisions: BTreeMap<RevisionId, RevisionId>,
+    /// How much each number that was given is higher than the one given before; 0 for what was not played.
+    numbers: Vec<u64>,
+    misfits: Misfits,
+    played: [u64; 16],
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct TracePod {
     identity: Identity,
     /// The run's pod, if the trace's own event created it, and the event that did.
@@ -73,6 +87,42 @@ impl Playback {
             numbers: Vec::new(),
             misfits: Misfits::default(),
             played: [0; 16],
+        }
+    }
+
+    /// What it remembers.
+    pub(super) fn save(&self) -> Remembered {
+        let mut last = 0;
+        let gaps = self.numbers.iter().map(|seq| match *seq {
+            Seq::NONE => 0,
+            Seq(number) => number - std::mem::replace(&mut last, number),
+        });
+        Remembered {
+            numbers: gaps.collect(),
+            pods: self.pods.iter().map(|(id, pod)| (*id, *pod)).collect(),
+            revisions: self.revisions.iter().map(|(id, own)| (*id, *own)).collect(),
+            misfits: self.misfits,
+            played: self.played,
+        }
+    }
+
+    /// A playback that remembers what another one did.
+    pub(super) fn resume(plays: Tracks, saved: Remembered) -> Self {
+        let mut last = 0;
+        let numbers = saved.numbers.into_iter().map(|gap| match gap {
+            0 => Seq::NONE,
+            gap => {
+                last += gap;
+                Seq(last)
+            }
+        });
+        Playback {
+            plays,
+            numbers: numbers.collect(),
+            pods: saved.pods.into_iter().collect(),
+            revisions: saved.revisions.into_iter().collect(),
+            misfits: saved.misfits,
+            played: saved.played,
         }
     }
 

@@ -4,15 +4,17 @@
 
 use std::collections::VecDeque;
 
+use super::checkpoint::{Memory, Midway};
 use super::narrative::Narrative;
 use super::plan::{Injection, InjectionError, PATIENCE, Plan, QUIET, Until};
 use super::playback::Playback;
 use super::settled::Activity;
 use super::{Defaulted, EndedBy, RecordedNodes, Summary, Tracks};
 use crate::actors::{daemonset::DaemonSetController, kubelet::Kubelet, lifecycle, scheduler::Scheduler};
-use crate::cluster::ApplyError;
+use crate::cluster::{ApplyError, Cluster};
 use crate::event::{Event, Flags, Track};
 use crate::names::{Names, Seq};
+use crate::saved::SaveError;
 use crate::sim::{Actor, World};
 use crate::time::Time;
 
@@ -33,6 +35,21 @@ pub trait Sink {
     /// # Errors
     /// They cannot be kept.
     fn write(&mut self, names: &Names, events: &[Event]) -> Result<(), SourceError>;
+
+    /// Whether it wants a checkpoint now, after the event `last`; not all before it need have been written yet. Asked
+    /// between two moments, often.
+    fn wants_checkpoint(&self, _last: Seq) -> bool {
+        false
+    }
+
+    /// Takes a checkpoint after all events so far: the dictionary and the state, and what the run and its actors
+    /// remember, for [`resume`].
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    fn checkpoint(&mut self, _names: &Names, _cluster: &Cluster, _memory: &[u8]) -> Result<(), SourceError> {
+        Ok(())
+    }
 }
 
 /// Why a source or a sink failed.
@@ -47,6 +64,9 @@ pub enum ReplayError {
     /// The run cannot be kept.
     #[error("the run cannot be written: {0}")]
     Sink(SourceError),
+    /// The checkpoint is not one of such a run.
+    #[error("the run cannot go on from this checkpoint: {0}")]
+    Checkpoint(#[from] SaveError),
     /// An event of the trace is not one that a cluster can have had.
     #[error("event {seq} of the trace cannot be applied: {error}")]
     Trace {
@@ -81,6 +101,32 @@ pub fn replay(
     sink: &mut dyn Sink,
     progress: &mut dyn FnMut(u64, Time),
 ) -> Result<(World, Summary), ReplayError> {
+    start(source, plan, None, sink, progress)
+}
+
+/// Goes on with a replay from a checkpoint: the rest of the run is what it would have been. The trace and the plan are
+/// those of the replay that the checkpoint is of; the trace is read from its beginning. The summary's story is of the
+/// rest alone.
+///
+/// # Errors
+/// See [`ReplayError`].
+pub fn resume(
+    source: &mut dyn Source,
+    plan: Plan,
+    from: Midway,
+    sink: &mut dyn Sink,
+    progress: &mut dyn FnMut(u64, Time),
+) -> Result<(World, Summary), ReplayError> {
+    start(source, plan, Some(from), sink, progress)
+}
+
+fn start(
+    source: &mut dyn Source,
+    plan: Plan,
+    from: Option<Midway>,
+    sink: &mut dyn Sink,
+    progress: &mut dyn FnMut(u64, Time),
+) -> Result<(World, Summary), ReplayError> {
     let plays = plan.play.with(Tracks::without_actor());
     let mut injections = plan.injections;
     injections.sort_by_key(|injection| injection.at);
@@ -90,14 +136,15 @@ pub fn replay(
         let recorded = RecordedNodes::new(plays, plan.timings, plan.settings, Defaulted::clone(&defaulted));
         actors.push(Box::new(recorded));
     }
+    if let Some(wrap) = plan.wrap {
+        actors = actors.into_iter().map(wrap).collect();
+    }
+    let (world, rest) = match from {
+        None => (World::new(plan.names, actors), None),
+        Some(from) => (World::new(plan.names, Vec::new()), Some((from, actors))),
+    };
     let mut run = Run {
-        world: World::new(
-            plan.names,
-            match plan.wrap {
-                Some(wrap) => actors.into_iter().map(wrap).collect(),
-                None => actors,
-            },
-        ),
+        world,
         playback: Playback::new(plays),
         source,
         sink,
@@ -107,6 +154,7 @@ pub fn replay(
         exhausted: false,
         read: 0,
         injections: injections.into(),
+        injected: 0,
         activity: Activity::default(),
         narrative: plan.story.then(Narrative::default),
         seen: 0,
@@ -114,6 +162,9 @@ pub fn replay(
         trace_end: None,
         by_track: [0; 16],
     };
+    if let Some((from, actors)) = rest {
+        run.go_back_to(from, actors, plays)?;
+    }
     let ended_by = run.go(plan.until)?;
     run.flush(true)?;
     let summary = Summary { defaulted_pods: defaulted.get(), ..run.summary(plays, ended_by) };
@@ -157,6 +208,8 @@ struct Run<'a> {
     /// How many events of the trace were played or passed over.
     read: u64,
     injections: VecDeque<Injection>,
+    /// How many were done.
+    injected: u64,
     activity: Activity,
     narrative: Option<Narrative>,
     /// How many of the events that are kept at the moment were counted.
@@ -189,7 +242,49 @@ impl Run<'_> {
                 self.flush(false)?;
             }
             self.flush(false)?;
+            if self.sink.wants_checkpoint(self.world.last()) {
+                self.checkpoint()?;
+            }
         }
+    }
+
+    fn checkpoint(&mut self) -> Result<(), ReplayError> {
+        self.flush(true)?;
+        let memory = Memory {
+            actors: self.world.save()?,
+            playback: self.playback.save(),
+            read: self.read,
+            injected: self.injected,
+            last_activity: self.activity.last,
+            first: self.first,
+            trace_end: self.trace_end,
+            by_track: self.by_track,
+        };
+        let memory = memory.to_bytes()?;
+        let kept = self.sink.checkpoint(&self.world.names, &self.world.cluster, &memory);
+        kept.map_err(ReplayError::Sink)
+    }
+
+    /// Puts everything as it was at a checkpoint.
+    fn go_back_to(
+        &mut self,
+        from: Midway,
+        actors: Vec<Box<dyn Actor>>,
+        plays: Tracks,
+    ) -> Result<(), ReplayError> {
+        let memory = Memory::from_bytes(&from.memory)?;
+        self.world = World::resume(from.names, from.cluster, from.seq, actors, &memory.actors)?;
+        self.playback = Playback::resume(plays, memory.playback);
+        while self.read < memory.read && self.peek()?.is_some() {
+            self.pending.pop_front();
+            self.read += 1;
+        }
+        self.injections.drain(..(memory.injected as usize).min(self.injections.len()));
+        self.injected = memory.injected;
+        self.activity.last = memory.last_activity;
+        (self.first, self.trace_end) = (memory.first, memory.trace_end);
+        self.by_track = memory.by_track;
+        Ok(())
     }
 
     /// Whether the run ends before anything more happens: when, and why. `outside` is the next moment at which
@@ -248,6 +343,7 @@ impl Run<'_> {
     fn inject(&mut self, now: Time, which: impl Fn(Option<Time>) -> bool) -> Result<(), ReplayError> {
         while self.injections.front().is_some_and(|injection| which(injection.at)) {
             let Some(injection) = self.injections.pop_front() else { return Ok(()) };
+            self.injected += 1;
             let deed = (injection.deed)(&self.world.cluster, &mut self.world.names);
             for body in deed.map_err(ReplayError::Injection)? {
                 let happened = self.world.happen(Event::new(now, Track::User, body));

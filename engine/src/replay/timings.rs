@@ -7,15 +7,17 @@
 
 use std::cell::Cell;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use serde::{Deserialize, Serialize};
 
 use super::{Identity, Settings, Tracks};
 use crate::cluster::{Change, Cluster};
 use crate::event::{Body, ConditionStatus, Event, Phase, PodCondition, Track};
 use crate::names::{Names, PodId, Seq, Sym};
+use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
 use crate::time::{ApiSeconds, Micros, Time};
 
@@ -91,7 +93,7 @@ pub struct RecordedNodes {
     order: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Timer {
     at: Time,
     order: u64,
@@ -240,6 +242,22 @@ impl Actor for RecordedNodes {
             let body = on_pod(timer.body, timer.pod, pod.node, context.now);
             context.emit(timer.track, timer.cause, body);
         }
+    }
+
+    fn save(&self) -> Result<Vec<u8>, SaveError> {
+        pack(&(
+            self.made_anew.iter().collect::<BTreeSet<_>>(),
+            &self.timers,
+            self.order,
+            self.defaulted.get(),
+        ))
+    }
+
+    fn restore(&mut self, saved: &[u8], _cluster: &Cluster) -> Result<(), SaveError> {
+        let defaulted;
+        (self.made_anew, self.timers, self.order, defaulted) = unpack(saved)?;
+        self.defaulted.set(defaulted);
+        Ok(())
     }
 }
 

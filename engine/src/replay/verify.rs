@@ -1,13 +1,16 @@
 //! Whether a trace gives the same run each time, checked by doing it.
 //!
 //! The first replay leaves the run's digest every few thousand events; the second one is compared with it there
-//! and stops at the first that differs. Both are then replayed again up to that stretch, event by event, to find
-//! the first event that differs. Memory stays small however long the run is.
+//! and stops at the first that differs. A third one goes on from a checkpoint that the second one made in the middle.
+//! What differs is replayed again up to that stretch, event by event, to find the first event that differs. Memory
+//! stays small however long the run is.
 
-use super::{Plan, ReplayError, Sink, Source, SourceError, replay};
+use super::{Midway, Plan, ReplayError, Sink, Source, SourceError, replay, resume};
+use crate::cluster::Cluster;
 use crate::event::Event;
 use crate::log::{Digest, Identity};
-use crate::names::{Names, Seq};
+use crate::names::{Counts, Names, Seq};
+use crate::saved::{SaveError, pack, unpack};
 use crate::time::Time;
 
 /// How one of the replays differs from the others in what must not matter.
@@ -36,6 +39,8 @@ pub enum Verdict {
         digest: Digest,
         /// How many events it has.
         events: u64,
+        /// The event after which the third replay went on from a checkpoint.
+        resumed: Seq,
     },
     /// They did not.
     Differs(Box<Difference>),
@@ -48,11 +53,13 @@ pub struct Difference {
     pub seq: Seq,
     /// The event that the first replay has there; `None` if it had ended.
     pub first: Option<Sketch>,
-    /// The event that the second replay has there; `None` if it had ended.
+    /// The event that the other replay has there; `None` if it had ended.
     pub second: Option<Sketch>,
     /// Whether the difference was found again when both were replayed once more. If not, it lies between `seq`
     /// and some thousand events later, and no event is named.
     pub reproduced: bool,
+    /// The other replay is the one that went on from a checkpoint after this event; `None`: the second one.
+    pub resumed: Option<Seq>,
 }
 
 /// An event in a few words.
@@ -70,7 +77,7 @@ pub struct Sketch {
     pub about: String,
 }
 
-/// Replays a trace with each number of threads and compares.
+/// Replays a trace with each number of threads, and once more from a checkpoint in the middle, and compares.
 ///
 /// # Errors
 /// A replay could not be finished.
@@ -80,18 +87,37 @@ pub fn verify(
 ) -> Result<Verdict, ReplayError> {
     let mut first = Marks::default();
     run(repeatable, Threads::One, &mut first, progress)?;
-    let mut second =
-        Compared { marks: &first, identity: Identity::new(), batch: 0, events: 0, stopped: false };
+    let middle = first.events / 2;
+    let mut second = Compared::new(&first, Middle::Wanted(middle));
     let outcome = run(repeatable, Threads::Two, &mut second, progress);
-    let (batch, events, stopped) = (second.batch, second.events, second.stopped);
-    if !stopped {
+    let Compared { stopped, events, middle, .. } = second;
+    if stopped.is_none() {
         outcome?;
-        if batch == first.list.len() {
-            return Ok(Verdict::Same { digest: first.identity.digest(), events });
+    }
+    if let Some(batch) = stopped.or((events != first.events).then_some(first.list.len())) {
+        let difference = magnify(repeatable, first.before(batch), progress);
+        return difference.map(|difference| Verdict::Differs(Box::new(difference)));
+    }
+    let Middle::Made(kept) = middle else {
+        // Too short for a moment between two others; there is nothing in the middle.
+        return Ok(Verdict::Same { digest: first.identity.digest(), events, resumed: Seq::NONE });
+    };
+    let resumed = kept.seq;
+    let mut third =
+        Compared { batch: kept.batch, events: resumed.0, ..Compared::new(&first, Middle::NotWanted) };
+    third.identity = kept.identity.clone();
+    let outcome = go_on(repeatable, &kept, &mut third, progress);
+    let (stopped, events) = (third.stopped, third.events);
+    if stopped.is_none() {
+        outcome?;
+    }
+    match stopped.or((events != first.events).then_some(first.list.len())) {
+        None => Ok(Verdict::Same { digest: first.identity.digest(), events, resumed }),
+        Some(batch) => {
+            let difference = magnify_resumed(repeatable, &kept, first.before(batch), progress);
+            difference.map(|difference| Verdict::Differs(Box::new(difference)))
         }
     }
-    let before = batch.checked_sub(1).map_or(0, |last| first.list[last].0);
-    magnify(repeatable, batch, before, progress).map(|difference| Verdict::Differs(Box::new(difference)))
 }
 
 fn run(
@@ -103,6 +129,17 @@ fn run(
     let mut source = (repeatable.open)(threads).map_err(ReplayError::Source)?;
     let plan = (repeatable.plan)().map_err(ReplayError::Source)?;
     replay(&mut *source, plan, sink, progress).map(|_| ())
+}
+
+fn go_on(
+    repeatable: &Repeatable<'_>,
+    from: &Kept,
+    sink: &mut dyn Sink,
+    progress: &mut dyn FnMut(u64, Time),
+) -> Result<(), ReplayError> {
+    let mut source = (repeatable.open)(Threads::One).map_err(ReplayError::Source)?;
+    let plan = (repeatable.plan)().map_err(ReplayError::Source)?;
+    resume(&mut *source, plan, from.midway()?, sink, progress).map(|_| ())
 }
 
 /// The digest after each batch, with the number of events so far.
@@ -122,6 +159,41 @@ impl Sink for Marks {
     }
 }
 
+impl Marks {
+    /// How many events come before a batch.
+    fn before(&self, batch: usize) -> u64 {
+        batch.checked_sub(1).map_or(0, |last| self.list[last].0)
+    }
+}
+
+/// A checkpoint, kept as bytes so that going on from it tests all that goes through them.
+struct Kept {
+    state: Vec<u8>,
+    seq: Seq,
+    /// How many batches come before it.
+    batch: usize,
+    identity: Identity,
+}
+
+impl Kept {
+    fn midway(&self) -> Result<Midway, SaveError> {
+        let (entries, cluster, memory) = unpack(&self.state)?;
+        let mut names = Names::unfilled();
+        if !names.extend(entries) {
+            return Err(SaveError::Unreadable("its names contradict one another".to_owned()));
+        }
+        Ok(Midway { names, cluster, seq: self.seq, memory })
+    }
+}
+
+/// The checkpoint in the middle.
+enum Middle {
+    NotWanted,
+    /// After so many events.
+    Wanted(u64),
+    Made(Box<Kept>),
+}
+
 /// A sink that has seen enough.
 #[derive(Debug, thiserror::Error)]
 #[error("no more is needed of this run")]
@@ -131,21 +203,58 @@ struct Enough;
 struct Compared<'a> {
     marks: &'a Marks,
     identity: Identity,
-    /// How many batches are the same.
+    /// How many batches of the marks are the same.
     batch: usize,
     events: u64,
-    stopped: bool,
+    middle: Middle,
+    /// The batch that differs.
+    stopped: Option<usize>,
+}
+
+impl<'a> Compared<'a> {
+    fn new(marks: &'a Marks, middle: Middle) -> Self {
+        Compared { marks, identity: Identity::new(), batch: 0, events: 0, middle, stopped: None }
+    }
+
+    fn add(&mut self, names: &Names, events: &[Event]) -> Result<(), SourceError> {
+        self.identity.write(names, events)?;
+        self.events += events.len() as u64;
+        Ok(())
+    }
 }
 
 impl Sink for Compared<'_> {
-    fn write(&mut self, names: &Names, events: &[Event]) -> Result<(), SourceError> {
-        self.identity.write(names, events)?;
-        self.events += events.len() as u64;
-        if self.marks.list.get(self.batch) != Some(&(self.events, self.identity.digest())) {
-            self.stopped = true;
-            return Err(Box::new(Enough));
+    fn write(&mut self, names: &Names, mut events: &[Event]) -> Result<(), SourceError> {
+        // A checkpoint ends a batch early, so that batches may lie across those of the first replay.
+        while !events.is_empty() {
+            let end = self.marks.list.get(self.batch).map_or(self.events, |mark| mark.0);
+            let room = (end - self.events).min(events.len() as u64) as usize;
+            let (part, rest) = events.split_at(if room == 0 { events.len() } else { room });
+            self.add(names, part)?;
+            events = rest;
+            if self.events < end {
+                break;
+            }
+            if self.marks.list.get(self.batch) != Some(&(self.events, self.identity.digest())) {
+                self.stopped = Some(self.batch);
+                return Err(Box::new(Enough));
+            }
+            self.batch += 1;
         }
-        self.batch += 1;
+        Ok(())
+    }
+
+    fn wants_checkpoint(&self, last: Seq) -> bool {
+        matches!(self.middle, Middle::Wanted(after) if last.0 >= after)
+    }
+
+    fn checkpoint(&mut self, names: &Names, cluster: &Cluster, memory: &[u8]) -> Result<(), SourceError> {
+        self.middle = Middle::Made(Box::new(Kept {
+            state: pack(&(names.entries_since(Counts::default()), cluster, memory))?,
+            seq: Seq(self.events),
+            batch: self.batch,
+            identity: self.identity.clone(),
+        }));
         Ok(())
     }
 }
@@ -153,45 +262,83 @@ impl Sink for Compared<'_> {
 /// Looks at one batch event by event, and stops after it.
 struct Magnified {
     identity: Identity,
-    /// How many batches come before.
-    before: usize,
+    /// How many events come before.
+    before: u64,
     found: Vec<(Digest, Sketch)>,
 }
 
 impl Sink for Magnified {
     fn write(&mut self, names: &Names, events: &[Event]) -> Result<(), SourceError> {
-        if let Some(before) = self.before.checked_sub(1) {
-            self.before = before;
-            return self.identity.write(names, events);
-        }
+        let skipped = self.before.min(events.len() as u64);
+        let (before, events) = events.split_at(skipped as usize);
+        self.identity.write(names, before)?;
+        self.before -= skipped;
         for event in events {
             self.identity.write(names, std::slice::from_ref(event))?;
             self.found.push((self.identity.digest(), sketch(event, names)));
         }
-        Err(Box::new(Enough))
+        if self.found.len() < ENOUGH { Ok(()) } else { Err(Box::new(Enough)) }
     }
+}
+
+/// A batch has at most as many events, but for those of one moment.
+const ENOUGH: usize = 8_192;
+
+/// What came of a replay that was stopped when enough of it was seen.
+fn stopped(outcome: Result<(), ReplayError>) -> Result<(), ReplayError> {
+    match outcome {
+        Err(ReplayError::Sink(error)) if error.is::<Enough>() => Ok(()),
+        other => other,
+    }
+}
+
+fn look(
+    repeatable: &Repeatable<'_>,
+    threads: Threads,
+    before: u64,
+    progress: &mut dyn FnMut(u64, Time),
+) -> Result<Vec<(Digest, Sketch)>, ReplayError> {
+    let mut sink = Magnified { identity: Identity::new(), before, found: Vec::new() };
+    stopped(run(repeatable, threads, &mut sink, progress))?;
+    Ok(sink.found)
 }
 
 fn magnify(
     repeatable: &Repeatable<'_>,
-    before: usize,
-    events_before: u64,
+    before: u64,
     progress: &mut dyn FnMut(u64, Time),
 ) -> Result<Difference, ReplayError> {
-    let mut look = |threads| {
-        let mut sink = Magnified { identity: Identity::new(), before, found: Vec::new() };
-        match run(repeatable, threads, &mut sink, progress) {
-            Err(ReplayError::Sink(error)) if error.is::<Enough>() => {}
-            other => other?,
-        }
-        Ok::<_, ReplayError>(sink.found)
-    };
-    let (first, second) = (look(Threads::One)?, look(Threads::Two)?);
+    let first = look(repeatable, Threads::One, before, progress)?;
+    let second = look(repeatable, Threads::Two, before, progress)?;
+    Ok(first_difference(&first, &second, before, None))
+}
+
+fn magnify_resumed(
+    repeatable: &Repeatable<'_>,
+    kept: &Kept,
+    before: u64,
+    progress: &mut dyn FnMut(u64, Time),
+) -> Result<Difference, ReplayError> {
+    // The checkpoint may lie within the stretch.
+    let before = before.max(kept.seq.0);
+    let first = look(repeatable, Threads::One, before, progress)?;
+    let identity = kept.identity.clone();
+    let mut sink = Magnified { identity, before: before - kept.seq.0, found: Vec::new() };
+    stopped(go_on(repeatable, kept, &mut sink, progress))?;
+    Ok(first_difference(&first, &sink.found, before, Some(kept.seq)))
+}
+
+fn first_difference(
+    first: &[(Digest, Sketch)],
+    second: &[(Digest, Sketch)],
+    events_before: u64,
+    resumed: Option<Seq>,
+) -> Difference {
     let longest = first.len().max(second.len());
     let differs = (0..longest).find(|at| first.get(*at).map(|e| e.0) != second.get(*at).map(|e| e.0));
     let seq = Seq(events_before + differs.unwrap_or(0) as u64 + 1);
     let at = |found: &[(Digest, Sketch)]| found.get(differs?).map(|event| event.1.clone());
-    Ok(Difference { seq, first: at(&first), second: at(&second), reproduced: differs.is_some() })
+    Difference { seq, first: at(first), second: at(second), reproduced: differs.is_some(), resumed }
 }
 
 fn sketch(event: &Event, names: &Names) -> Sketch {
@@ -248,7 +395,7 @@ mod tests {
         };
         let plan = || Ok(Plan { names: names.clone(), until: Until::Settled, ..Plan::default() });
         let verdict = verify(&Repeatable { open: &open, plan: &plan }, &mut |_, _| {}).unwrap();
-        assert_eq!(opened.get(), if second_differs { 4 } else { 2 });
+        assert_eq!(opened.get(), if second_differs { 4 } else { 3 });
         verdict
     }
 

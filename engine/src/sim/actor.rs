@@ -3,6 +3,7 @@
 use crate::cluster::{Change, Cluster};
 use crate::event::{Body, Event, Kinds, Track};
 use crate::names::{Names, Seq};
+use crate::saved::SaveError;
 use crate::time::Time;
 
 /// A controller, the scheduler, the kubelets: whoever reacts.
@@ -33,6 +34,24 @@ pub trait Actor {
     /// How many workloads a controller has looked at (reconciled) so far; 0 for actors that do no such thing.
     fn syncs(&self) -> u64 {
         0
+    }
+
+    /// What it remembers of the events it observed, as bytes. What follows from the cluster need not be among it.
+    ///
+    /// # Errors
+    /// [`SaveError::Unsupported`], unless an actor says otherwise.
+    fn save(&self) -> Result<Vec<u8>, SaveError> {
+        Err(SaveError::Unsupported(self.name()))
+    }
+
+    /// Remembers what was saved, as the actor that has observed nothing yet but has the same settings. From here on it
+    /// answers as the one that was saved.
+    ///
+    /// # Errors
+    /// [`SaveError::Unreadable`] for bytes that [`Actor::save`] of this actor did not give.
+    fn restore(&mut self, saved: &[u8], cluster: &Cluster) -> Result<(), SaveError> {
+        let _ = (saved, cluster);
+        Err(SaveError::Unsupported(self.name()))
     }
 }
 

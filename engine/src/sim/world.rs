@@ -4,6 +4,7 @@ use super::{Actor, Context, Draft};
 use crate::cluster::{ApplyError, Change, Cluster};
 use crate::event::{Body, Event, Kind};
 use crate::names::{Names, Seq};
+use crate::saved::SaveError;
 use crate::time::Time;
 
 /// A simulated cluster. Whoever drives it decides when time goes on.
@@ -52,6 +53,34 @@ impl World {
     /// The actors, in the order in which they act at one moment.
     pub fn actors(&self) -> &[Box<dyn Actor>] {
         &self.actors
+    }
+
+    /// A cluster as it was after an event, with actors that remember what [`World::save`] gave.
+    ///
+    /// # Errors
+    /// Other actors were saved, or they cannot read it.
+    pub fn resume(
+        names: Names,
+        cluster: Cluster,
+        last: Seq,
+        mut actors: Vec<Box<dyn Actor>>,
+        saved: &[(String, Vec<u8>)],
+    ) -> Result<Self, SaveError> {
+        if !actors.iter().map(|actor| actor.name()).eq(saved.iter().map(|(name, _)| name)) {
+            return Err(SaveError::Unreadable("it is that of other actors".to_owned()));
+        }
+        for (actor, (_, saved)) in actors.iter_mut().zip(saved) {
+            actor.restore(saved, &cluster)?;
+        }
+        Ok(World { cluster, last, ..World::new(names, actors) })
+    }
+
+    /// What the actors remember, with their names.
+    ///
+    /// # Errors
+    /// One of them cannot be saved.
+    pub fn save(&self) -> Result<Vec<(String, Vec<u8>)>, SaveError> {
+        self.actors.iter().map(|actor| Ok((actor.name().to_owned(), actor.save()?))).collect()
     }
 
     /// The number of the last event.

@@ -117,9 +117,17 @@ pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
 fn print(args: &Args, verdict: &Verdict, out: &mut Out) -> Result<(), CliError> {
     let trace = args.replayed.trace.display();
     match verdict {
-        Verdict::Same { digest, events } => {
+        Verdict::Same { digest, events, resumed } => {
             let word = out.style.paint(Paint::Good, "same").into_owned();
-            writeln!(out, "{trace}: {word}: two replays gave the same {events} events, digest {digest}")?;
+            let how = match *resumed {
+                Seq::NONE => String::new(),
+                after => format!(" (one of them resumed after event {after})"),
+            };
+            let replays = if *resumed == Seq::NONE { "two" } else { "three" };
+            writeln!(
+                out,
+                "{trace}: {word}: {replays} replays{how} gave the same {events} events, digest {digest}"
+            )?;
             match args.digest.filter(|expected| expected != digest) {
                 Some(expected) => {
                     let word = out.style.paint(Paint::Bad, "but not the one expected").into_owned();
@@ -133,7 +141,11 @@ fn print(args: &Args, verdict: &Verdict, out: &mut Out) -> Result<(), CliError> 
             writeln!(out, "{trace}: {word}: {}", headline(difference))?;
             if difference.reproduced {
                 writeln!(out, "  first replay:  {}", sketch(difference.first.as_ref()))?;
-                writeln!(out, "  second replay: {}", sketch(difference.second.as_ref()))?;
+                let other = match difference.resumed {
+                    None => "second replay".to_owned(),
+                    Some(after) => format!("resumed after {after}"),
+                };
+                writeln!(out, "  {other}: {}", sketch(difference.second.as_ref()))?;
             }
             writeln!(out, "This is a defect of kubetape: please report it with the trace.")
         }
@@ -160,7 +172,7 @@ fn json(args: &Args, verdict: &Verdict, same: bool, out: &mut Out) -> Result<(),
     let expected_digest = args.digest.map(|digest| digest.to_string());
     let document = Document { version: 1, trace, same, expected_digest, ..Document::default() };
     out.json(&match verdict {
-        Verdict::Same { digest, events } => {
+        Verdict::Same { digest, events, .. } => {
             Document { digest: Some(digest.to_string()), events: Some(*events), ..document }
         }
         Verdict::Differs(difference) => {

@@ -52,6 +52,7 @@ use views::{Scene, Views};
 use crate::cluster::{Change, Cluster, Object};
 use crate::event::{Event, Kind, Kinds, WorkloadStatus};
 use crate::names::{DocId, Names, NodeId, ObjectId, Seq, Sym, sym};
+use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
 use crate::time::{Micros, Time};
 
@@ -460,6 +461,15 @@ impl Actor for DaemonSetController {
             }
         }
         self.state.backoff.sweep(self.settings.backoff_bounds(), context.now);
+    }
+
+    fn save(&self) -> Result<Vec<u8>, SaveError> {
+        pack(&(&self.state, self.syncs))
+    }
+
+    fn restore(&mut self, saved: &[u8], _cluster: &Cluster) -> Result<(), SaveError> {
+        (self.state, self.syncs) = unpack(saved)?;
+        Ok(())
     }
 }
 

@@ -3,9 +3,12 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
+use serde::{Deserialize, Serialize};
+
 use crate::cluster::{Change, Cluster};
 use crate::event::{Body, ConditionStatus, Event, Kind, Kinds, PodCondition, Track};
 use crate::names::{Names, NodeId, Seq, Sym, sym};
+use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
 use crate::time::{Micros, Time};
 
@@ -19,7 +22,7 @@ const HEARTBEAT: [Sym; 4] = [sym::READY, sym::MEMORY_PRESSURE, sym::DISK_PRESSUR
 ///
 /// A silence is noticed when the grace period is over, to the microsecond: upstream looks every five seconds,
 /// and a recorded silence is dated back from the moment at which it was noticed.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct NodeHealth {
     silences: BinaryHeap<Reverse<(Time, Seq, NodeId)>>,
     /// Nodes that have just become not ready: their pods are to be marked.
@@ -103,5 +106,14 @@ impl Actor for NodeHealth {
             self.silences.pop();
             Self::mark_unknown(context, node, cause);
         }
+    }
+
+    fn save(&self) -> Result<Vec<u8>, SaveError> {
+        pack(self)
+    }
+
+    fn restore(&mut self, saved: &[u8], _cluster: &Cluster) -> Result<(), SaveError> {
+        *self = unpack(saved)?;
+        Ok(())
     }
 }

@@ -4,9 +4,12 @@
 use std::collections::BTreeMap;
 
 use super::zones::Zones;
+use serde::{Deserialize, Serialize};
+
 use crate::cluster::{Change, Cluster, Node};
 use crate::event::{Body, ConditionStatus, Event, Kind, Kinds, Track};
 use crate::names::{Effect, Names, NodeId, Seq, Sym, Taint, sym};
+use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
 use crate::time::Time;
 
@@ -14,7 +17,7 @@ use crate::time::Time;
 ///
 /// NoSchedule taints come and go with their conditions at once. NoExecute taints for nodes that are not ready
 /// go at once, and come as fast as their zone allows.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct NodeTaints {
     zones: Zones,
     /// Nodes to look at, with the event that asks for it.
@@ -180,5 +183,14 @@ impl Actor for NodeTaints {
         if self.zones.due().is_some_and(|due| due <= context.now) {
             self.mark(context);
         }
+    }
+
+    fn save(&self) -> Result<Vec<u8>, SaveError> {
+        pack(self)
+    }
+
+    fn restore(&mut self, saved: &[u8], _cluster: &Cluster) -> Result<(), SaveError> {
+        *self = unpack(saved)?;
+        Ok(())
     }
 }

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::cluster::{Change, Cluster, deletion_is_immediate};
 use crate::event::{Body, Event, Kind, Kinds, Propagation, Track, Why};
 use crate::names::{Names, ObjectId, PodId, RevisionId, Seq};
+use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
 use crate::time::{ApiSeconds, Micros, Time};
 
 /// The garbage collector. It acts at once.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct OwnerGc {
     /// Objects whose dependents need a look, with the event that asks for it.
     dirty: BTreeMap<ObjectId, Seq>,
@@ -141,5 +144,14 @@ impl Actor for OwnerGc {
         for (object, cause) in std::mem::take(&mut self.dirty) {
             Self::collect(context, object, cause);
         }
+    }
+
+    fn save(&self) -> Result<Vec<u8>, SaveError> {
+        pack(self)
+    }
+
+    fn restore(&mut self, saved: &[u8], _cluster: &Cluster) -> Result<(), SaveError> {
+        *self = unpack(saved)?;
+        Ok(())
     }
 }

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::cluster::{Change, Cluster};
 use crate::event::{Body, Event, Kind, Kinds, Phase, Track, Why};
 use crate::names::{Names, NodeId, Seq, Sym};
+use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
 use crate::time::{Micros, Time};
 
@@ -14,7 +17,7 @@ pub const PERIOD: Micros = Micros::seconds(20);
 pub const QUARANTINE: Micros = Micros::seconds(40);
 
 /// The pod garbage collector. Its passes are counted from the first event that it sees.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct PodGc {
     started: Option<Time>,
     /// Nodes that are gone while pods are bound to them: the event that says so, and the pass that noticed.
@@ -108,5 +111,14 @@ impl Actor for PodGc {
             }
         }
         self.next = self.missing.values().map(|(_, noticed)| *noticed + QUARANTINE).min();
+    }
+
+    fn save(&self) -> Result<Vec<u8>, SaveError> {
+        pack(self)
+    }
+
+    fn restore(&mut self, saved: &[u8], _cluster: &Cluster) -> Result<(), SaveError> {
+        *self = unpack(saved)?;
+        Ok(())
     }
 }

@@ -4,25 +4,29 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::cluster::{Change, Cluster, Pod};
 use crate::event::{Body, ConditionStatus, Event, Kind, Kinds, PodCondition, Track, Why};
 use crate::names::{Effect, Names, NodeId, PodId, Seq};
+use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
 use crate::time::{Micros, Time};
 
 /// The taint eviction controller.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct TaintEviction {
     /// Nodes whose taints changed and pods that were bound, with the event that asks for a look.
     nodes: BTreeMap<NodeId, Seq>,
     pods: BTreeMap<PodId, Seq>,
     /// Pods that tolerate for a while: until when, counted from when, and why.
+    #[serde(with = "crate::saved::sorted")]
     pending: FxHashMap<PodId, Pending>,
     timers: BTreeSet<(Time, PodId)>,
     now: Time,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Pending {
     started: Time,
     at: Time,
@@ -171,5 +175,14 @@ impl Actor for TaintEviction {
                 Self::evict(context, id, &pod, cause);
             }
         }
+    }
+
+    fn save(&self) -> Result<Vec<u8>, SaveError> {
+        pack(self)
+    }
+
+    fn restore(&mut self, saved: &[u8], _cluster: &Cluster) -> Result<(), SaveError> {
+        *self = unpack(saved)?;
+        Ok(())
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::cluster::Cluster;
 use crate::event::Body;
 use crate::names::{Names, NodeId, Seq, Sym, sym};
@@ -9,10 +11,11 @@ use crate::selector::Labels;
 use crate::time::{Micros, Time};
 
 /// Nodes that wait for their NoExecute taint, zone by zone.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Zones {
     zones: BTreeMap<Key, Zone>,
     /// Made when it is first asked for, and kept up to date from then on.
+    #[serde(skip)]
     census: Option<Census>,
 }
 
@@ -74,7 +77,7 @@ impl Census {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Zone {
     /// Nodes, why, and from when they may be marked.
     waiting: Vec<(NodeId, Seq, Time)>,

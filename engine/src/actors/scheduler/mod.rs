@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::{Change, Cluster, Shape};
 use crate::event::{Body, Event, Kind, Kinds, Track};
 use crate::names::{Names, NodeId, PodId, Seq};
+use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
 use crate::time::{Micros, Time};
 
@@ -284,6 +285,22 @@ impl Actor for Scheduler {
                 self.try_pod(context, pod, cause);
             }
         }
+    }
+
+    fn save(&self) -> Result<Vec<u8>, SaveError> {
+        pack(&(&self.fresh, &self.waiting, &self.retry, self.now))
+    }
+
+    fn restore(&mut self, saved: &[u8], cluster: &Cluster) -> Result<(), SaveError> {
+        let waiting: BTreeSet<PodId>;
+        (self.fresh, waiting, self.retry, self.now) = unpack(saved)?;
+        for pod in waiting {
+            self.wait(pod, cluster.pod(pod).and_then(|pod| pod.node));
+        }
+        for (pod, _) in cluster.pods() {
+            self.usage.observe(cluster, pod);
+        }
+        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ use kubetape_engine::event::{Body, Event, Kinds};
 use kubetape_engine::log::Identity;
 use kubetape_engine::names::{Names, Seq};
 use kubetape_engine::replay::{Sink, SourceError, Wrap};
+use kubetape_engine::saved::SaveError;
 use kubetape_engine::sim::{Actor, Context};
 use kubetape_engine::time::Time;
 
@@ -196,6 +197,14 @@ impl Actor for Watched {
     fn syncs(&self) -> u64 {
         self.actor.syncs()
     }
+
+    fn save(&self) -> Result<Vec<u8>, SaveError> {
+        self.actor.save()
+    }
+
+    fn restore(&mut self, saved: &[u8], cluster: &Cluster) -> Result<(), SaveError> {
+        self.actor.restore(saved, cluster)
+    }
 }
 
 /// Lets somebody see from outside how many syncs there were.
@@ -234,5 +243,13 @@ impl Actor for Counted {
 
     fn syncs(&self) -> u64 {
         self.actor.syncs()
+    }
+
+    fn save(&self) -> Result<Vec<u8>, SaveError> {
+        self.actor.save()
+    }
+
+    fn restore(&mut self, saved: &[u8], cluster: &Cluster) -> Result<(), SaveError> {
+        self.actor.restore(saved, cluster)
     }
 }

@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use kubetape_engine::cluster::Cluster;
 use kubetape_engine::event::Event;
 use kubetape_engine::log::{Digest, Draft, Identity, Options, Reader};
-use kubetape_engine::names::Names;
+use kubetape_engine::names::{Names, Seq};
 use kubetape_engine::replay::{self, Sink, SourceError};
 
 use self::history::History;
@@ -121,6 +122,17 @@ impl Sink for Kept {
         match &mut self.target {
             Target::Log(draft) => Sink::write(&mut ***draft, names, events),
             Target::Nowhere(identity) => identity.write(names, events),
+        }
+    }
+
+    fn wants_checkpoint(&self, last: Seq) -> bool {
+        matches!(&self.target, Target::Log(draft) if draft.wants_checkpoint(last))
+    }
+
+    fn checkpoint(&mut self, names: &Names, cluster: &Cluster, memory: &[u8]) -> Result<(), SourceError> {
+        match &mut self.target {
+            Target::Log(draft) => Sink::checkpoint(&mut ***draft, names, cluster, memory),
+            Target::Nowhere(_) => Ok(()),
         }
     }
 }
