@@ -79,6 +79,7 @@
 //! | [`manifest`], [`apply`] | the strict door: YAML to what the API server would store, and to events |
 //! | [`actors`] | the DaemonSet controller, kube-scheduler, kubelets, node lifecycle, garbage collection |
 //! | [`sim`] | virtual time, and the world in which actors act |
+//! | [`told`] | events and their causes in words, for those below |
 //! | [`replay`], [`diff`] | tracks played back or simulated; what differs between two logs |
 //! | [`import`], [`synth`], [`conformance`] | recordings made into logs; traces made up; the engine held against Kubernetes' own code |
 //!
@@ -120,3 +121,4 @@ pub mod selector;
 pub mod sim;
 pub mod synth;
 pub mod time;
+pub mod told;

@@ -100,7 +100,7 @@ fn a_thousand_nodes_end_as_they_were_recorded() {
     let phases = replayed.phase_ends();
     assert_eq!(phases.len(), 4, "registration, rollout, label storm, rolling update");
     for at in phases {
-        assert_same(&replayed.compare(When::At(at)));
+        assert_same(&replayed.compare(When::At { a: at, b: at }));
     }
     assert_same(&replayed.compare(When::EverySettled));
 }

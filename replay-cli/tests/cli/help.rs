@@ -19,7 +19,7 @@ Usage: kubetape [OPTIONS] <COMMAND>
 Commands:
   import       Make a log from recordings of a real cluster
   run          Replay a trace: play back what came from outside, simulate the controllers
-  diff         Compare the placements of two logs (runs or recordings)
+  diff         Compare the placements of two logs (runs or recordings), and say why they differ
   explain      Explain why a pod is, or is not, on a node; what a rollout waits for; what an event
                brought about
   verify       Check that a trace gives the same run each time
