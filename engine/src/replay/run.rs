@@ -147,8 +147,12 @@ fn start(
     if let Some(wrap) = plan.wrap {
         actors = actors.into_iter().map(wrap).collect();
     }
+    let (world, rest) = match from {
+        None => (World::new(plan.names, actors), None),
+        Some(from) => (World::new(plan.names, Vec::new()), Some((from, actors))),
+    };
     let mut run = Run {
-        world: World::new(plan.names, Vec::new()),
+        world,
         playback: Playback::new(plays),
         source,
         sink,
@@ -166,9 +170,8 @@ fn start(
         trace_end: None,
         by_track: [0; 16],
     };
-    match from {
-        None => run.world.actors = actors,
-        Some(from) => run.go_back_to(from, actors, plays)?,
+    if let Some((from, actors)) = rest {
+        run.go_back_to(from, actors, plays)?;
     }
     let ended_by = run.go(plan.until)?;
     run.flush(true)?;
