@@ -104,6 +104,10 @@ impl Piece {
             }
             self.write(&kept, writer)?;
             if reader.next_batch(&mut self.names, &mut events)?.is_none() {
+                // Only where the log itself ends is it known that nothing followed.
+                if let (Moment::End, Some(until)) = (to, reader.known_until()) {
+                    writer.known_until(until);
+                }
                 return Ok(self.made);
             }
         }

@@ -33,12 +33,14 @@ pub mod format;
 mod ahead;
 mod behind;
 mod checkpoint;
+mod close;
 mod codec;
 mod cut;
 mod decode_names;
 mod decoder;
 mod dictionary;
 mod digest;
+mod draft;
 mod encode_names;
 mod encoder;
 mod error;
@@ -49,6 +51,10 @@ mod frames;
 mod genesis;
 mod header;
 mod merge;
+mod index;
+mod indexing;
+mod landmarks;
+mod lookup;
 mod payload;
 mod reader;
 mod repair;
@@ -70,6 +76,9 @@ mod fault_tests;
 #[allow(clippy::unwrap_used)]
 mod fuzz_tests;
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod lookup_tests;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -81,12 +90,14 @@ mod tests;
 pub use ahead::ReadAhead;
 pub use cut::{Cut, cut};
 pub use digest::Digest;
+pub use draft::Draft;
 pub use encoder::Identity;
 pub use error::{Damage, LogError, Torn};
 pub use faulty::{Fault, FaultyStorage};
-pub use file::{Draft, FileStorage};
+pub use file::FileStorage;
 pub use header::State;
 pub use merge::{MergeError, Merged, merge};
+pub use lookup::{Lookup, Part, Subject};
 pub use reader::{Batch, Reader};
 pub use repair::{Repaired, repair};
 pub use scan::{Scanned, scan};

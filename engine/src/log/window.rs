@@ -8,11 +8,16 @@ use super::format::ALIGN;
 use super::storage::{Storage, read_full};
 
 /// Reads ahead by this many bytes: so few that what was read is still in the processor's cache when it is checked.
-const READ_AHEAD: usize = 256 << 10;
+pub(super) const READ_AHEAD: usize = 256 << 10;
+
+/// Reads so many bytes where only a header or a small frame is expected.
+pub(super) const GLANCE: usize = 4 << 10;
 
 /// A window over a storage.
 pub(super) struct Window {
     pub storage: Box<dyn Storage>,
+    /// Reads at least so many bytes at once.
+    pub ahead: usize,
     /// Room, of which the first `len` bytes were read.
     bytes: AlignedVec,
     len: usize,
@@ -21,7 +26,7 @@ pub(super) struct Window {
 
 impl Window {
     pub fn new(storage: Box<dyn Storage>) -> Window {
-        Window { storage, bytes: AlignedVec::new(), len: 0, start: 0 }
+        Window { storage, ahead: READ_AHEAD, bytes: AlignedVec::new(), len: 0, start: 0 }
     }
 
     /// Bytes from an offset on, aligned to 16 in memory; fewer than `len` only where the storage ends.
@@ -59,7 +64,7 @@ impl Window {
     fn fill(&mut self, offset: u64, len: usize) -> io::Result<()> {
         // What is left of the file bounds the room that is taken, whatever length a damaged frame states.
         let left = usize::try_from(self.storage.len()?.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let want = len.max(READ_AHEAD).min(left);
+        let want = len.max(self.ahead).min(left);
         (self.start, self.len) = (offset, 0);
         if self.bytes.len() < want {
             self.bytes.resize(want, 0);

@@ -19,6 +19,7 @@ mod pseudonyms;
 use crate::event::Event;
 use crate::log::{LogError, Reader, Writer};
 use crate::names::Names;
+use crate::time::Time;
 
 pub use glob::Glob;
 pub use pseudonyms::Key;
@@ -67,7 +68,7 @@ pub fn redact(
     })?;
     let mut translator = Translator::new(rules, translator.into_pseudonyms().assigned());
     let mut done = Redacted::default();
-    each_batch(open()?, &mut |names, events, genesis| {
+    let known_until = each_batch(open()?, &mut |names, events, genesis| {
         let events = translator.translate(names, events);
         done.events += events.len() as u64;
         match genesis {
@@ -76,20 +77,24 @@ pub fn redact(
         };
         Ok(())
     })?;
+    if let Some(until) = known_until {
+        writer.known_until(until);
+    }
     done.replaced = translator.pseudonyms().count();
     done.dropped = translator.pseudonyms().dropped;
     Ok(done)
 }
 
+/// Visits every batch; gives the time until which nothing followed.
 fn each_batch(
     mut reader: Reader,
     visit: &mut impl FnMut(&Names, &[Event], bool) -> Result<(), LogError>,
-) -> Result<(), LogError> {
+) -> Result<Option<Time>, LogError> {
     let (mut names, mut events) = (Names::new(), Vec::new());
     while let Some(batch) = reader.next_batch(&mut names, &mut events)? {
         visit(&names, &events, batch.genesis)?;
     }
-    Ok(())
+    Ok(reader.known_until())
 }
 
 #[cfg(test)]

@@ -13,3 +13,4 @@ mod readme;
 mod run;
 mod shell;
 mod show;
+mod worked;
