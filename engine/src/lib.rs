@@ -80,6 +80,7 @@
 //! | [`manifest`], [`apply`] | the strict door: YAML to what the API server would store, and to events |
 //! | [`actors`] | the DaemonSet controller, kube-scheduler, kubelets, node lifecycle, garbage collection |
 //! | [`sim`] | virtual time, and the world in which actors act |
+//! | [`told`] | events and their causes in words, for those below |
 //! | [`replay`], [`diff`] | tracks played back or simulated; what differs between two logs |
 //! | [`import`], [`synth`], [`conformance`] | recordings made into logs; traces made up; the engine held against Kubernetes' own code |
 //!
@@ -120,8 +121,10 @@ pub mod quantity;
 pub mod replay;
 pub mod saved;
 pub mod selector;
+pub mod shadow;
 pub mod sim;
 pub mod synth;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod time;
+pub mod told;

@@ -11,7 +11,8 @@ use super::placements::{NodeNames, PlacedPod, Placements, Template, TemplateSour
 /// How much has to be equal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Strictness {
-    /// The sets of (DaemonSet, node), the DaemonSets' pods per revision, the ReplicaSets' pods.
+    /// The sets of (DaemonSet, node) and whether the pods there wait to start, the DaemonSets' pods per
+    /// revision, the ReplicaSets' pods.
     #[default]
     Placements,
     /// Besides, revision, phase and binding on each node, and where the ReplicaSets' pods are.
@@ -154,6 +155,12 @@ impl Difference {
         placements.filter(|placement| placement.kind() == kind).count()
     }
 
+    /// How many placements of DaemonSets wait in the second state and not in the first.
+    pub fn stuck(&self) -> usize {
+        let placements = self.daemon_sets.iter().flat_map(|workload| &workload.placements);
+        placements.filter(|placement| placement.is_stuck()).count()
+    }
+
     /// The difference of the same states in the other order.
     pub fn mirrored(mut self) -> Difference {
         std::mem::swap(&mut self.at_a, &mut self.at_b);
@@ -179,7 +186,8 @@ impl WorkloadDifference {
         match strictness {
             Strictness::Strict => self.placements.is_empty(),
             Strictness::Placements => {
-                self.placements.iter().all(|p| !p.a.is_empty() && !p.b.is_empty())
+                let both = |p: &PlacementDifference| !p.a.is_empty() && !p.b.is_empty();
+                self.placements.iter().all(|p| both(p) && waits(&p.a) == waits(&p.b))
                     && self.revisions.iter().all(|counts| counts.pods.same())
             }
         }
@@ -198,6 +206,12 @@ impl Counts {
 }
 
 impl PlacementDifference {
+    /// Whether there are pods in the second state that all wait for their node or to start, and none such in the
+    /// first: what is stuck.
+    pub fn is_stuck(&self) -> bool {
+        !self.b.is_empty() && waits(&self.b) && (self.a.is_empty() || !waits(&self.a))
+    }
+
     /// In what way it differs.
     pub fn kind(&self) -> ChangeKind {
         if self.b.is_empty() {
@@ -206,7 +220,6 @@ impl PlacementDifference {
         if self.a.is_empty() {
             return ChangeKind::Gained;
         }
-        let waits = |pods: &[PodState]| pods.iter().all(|pod| !pod.bound || pod.phase() == Phase::Pending);
         if !self.a.iter().map(|pod| pod.revision).eq(self.b.iter().map(|pod| pod.revision)) {
             ChangeKind::Revision
         } else if waits(&self.b) && !waits(&self.a) {
@@ -215,6 +228,11 @@ impl PlacementDifference {
             ChangeKind::State
         }
     }
+}
+
+/// Whether pods wait for a node or to start.
+fn waits(pods: &[PodState]) -> bool {
+    pods.iter().all(|pod| !pod.bound || pod.phase() == Phase::Pending)
 }
 
 impl PodState {

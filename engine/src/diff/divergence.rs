@@ -1,118 +1,90 @@
 //! Where two logs part: the first event that is not the same.
 
-use crate::event::Event;
-use crate::log::{Digest, Identity};
-use crate::names::{Seq, Sym};
-
+use super::decisions::WINDOW;
 use super::run::DiffError;
 use super::side::{Side, SideError};
+use crate::event::Event;
+use crate::log::{Digest, Identity};
+use crate::names::{Names, Seq, Sym};
 
-/// The first event at which two logs differ.
-pub struct Divergence<'a> {
-    /// Its number, the same in both logs, since everything before it is.
-    pub seq: Seq,
-    /// The event of the first log; `None` if that has ended.
-    pub a: Option<Event>,
-    /// The event of the second log; `None` if that has ended.
-    pub b: Option<Event>,
-    /// The first log, right before the event.
-    pub side_a: Side<'a>,
-    /// The second log, right before the event.
-    pub side_b: Side<'a>,
+/// An event of each log with one number; none where the log has ended.
+pub(super) type Pair = (Seq, Option<Event>, Option<Event>);
+
+/// Up to which event two logs have the same batches.
+pub(super) fn same_until(a: &[(Seq, Digest)], b: &[(Seq, Digest)]) -> Seq {
+    // Each digest stands for the whole log up to it.
+    let both = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    both.checked_sub(1).map_or(Seq::NONE, |last| a[last].0)
 }
 
-/// After how many events digests are compared.
-const STRIDE: u64 = 1024;
-
-/// Finds the first event that differs in time, track, marks or content; `None` if the logs are the same.
-/// Causes, authors and the numbers of played-back events may differ. Each log is opened twice: once to find
-/// the stretch in which they part, once to fold up to the event.
-///
-/// # Errors
-/// A log cannot be read, or an event does not fit.
-pub fn first_divergence<'a, A, B>(open_a: A, open_b: B) -> Result<Option<Divergence<'a>>, DiffError>
-where
-    A: Fn() -> Result<Side<'a>, SideError>,
-    B: Fn() -> Result<Side<'a>, SideError>,
-{
-    let (mut a, mut b) =
-        (Digested::new(open_a().map_err(DiffError::A)?), Digested::new(open_b().map_err(DiffError::B)?));
-    let mut same = 0;
-    loop {
-        let one = a.go(same + STRIDE).map_err(DiffError::A)?;
-        let two = b.go(same + STRIDE).map_err(DiffError::B)?;
-        if one != two {
-            break;
-        }
-        if a.side.last() < Seq(same + STRIDE) {
-            return Ok(None);
-        }
-        same += STRIDE;
-    }
-    let (mut a, mut b) =
-        (Digested::new(open_a().map_err(DiffError::A)?), Digested::new(open_b().map_err(DiffError::B)?));
-    a.fold(same).map_err(DiffError::A)?;
-    b.fold(same).map_err(DiffError::B)?;
-    loop {
-        let one = a.side.next_event().map_err(DiffError::A)?;
-        let two = b.side.next_event().map_err(DiffError::B)?;
-        let differ = a.add(one).map_err(DiffError::A)? != b.add(two).map_err(DiffError::B)?;
-        if differ || one.is_none() != two.is_none() {
-            let seq = a.side.last().next();
-            return Ok(Some(Divergence { seq, a: one, b: two, side_a: a.side, side_b: b.side }));
-        }
-        if one.is_none() {
-            return Ok(None);
-        }
-        a.side.step().map_err(DiffError::A)?;
-        b.side.step().map_err(DiffError::B)?;
-    }
-}
-
-/// A side with the digest of what was read of it. The digest does not depend on the numbers of names.
-struct Digested<'a> {
-    side: Side<'a>,
+/// What tells events apart: time, track, marks and content, whatever numbers a log gives its names. Causes,
+/// authors and the numbers of played-back events do not count.
+struct Digests<'n> {
+    names: &'n Names,
     identity: Identity,
 }
 
-impl<'a> Digested<'a> {
-    fn new(side: Side<'a>) -> Self {
-        Digested { side, identity: Identity::new() }
+impl<'n> Digests<'n> {
+    fn new(names: &'n Names) -> Self {
+        Digests { names, identity: Identity::new() }
     }
 
-    /// Reads, without folding, up to an event or the end; gives how many there were, and their digest.
-    fn go(&mut self, until: u64) -> Result<(Seq, Digest), SideError> {
-        let mut events = Vec::new();
-        while self.side.last().0 < until {
-            let Some(event) = self.side.skip()? else { break };
-            events.push(bare(event));
-        }
-        self.identity.add(self.side.names(), &events).map_err(|error| SideError::Read(error.into()))?;
-        Ok((self.side.last(), self.identity.digest()))
-    }
-
-    /// Folds up to an event.
-    fn fold(&mut self, until: u64) -> Result<(), SideError> {
-        let mut events = Vec::new();
-        while self.side.last().0 < until {
-            let Some(event) = self.side.step()? else { break };
-            events.push(bare(event));
-        }
-        self.identity.add(self.side.names(), &events).map_err(|error| SideError::Read(error.into()))?;
-        Ok(())
-    }
-
-    /// The digest with one more event.
-    fn add(&mut self, event: Option<Event>) -> Result<Digest, SideError> {
-        if let Some(event) = event {
-            let added = self.identity.add(self.side.names(), &[bare(event)]);
-            added.map_err(|error| SideError::Read(error.into()))?;
-        }
+    fn add(&mut self, event: &Event) -> Result<Digest, SideError> {
+        let bare = Event { cause: Seq::NONE, origin: Seq::NONE, by: Sym::EMPTY, ..*event };
+        let added = self.identity.add(self.names, &[bare]);
+        added.map_err(|error| SideError::Read(error.into()))?;
         Ok(self.identity.digest())
     }
 }
 
-/// What of an event has to be the same.
-fn bare(event: Event) -> Event {
-    Event { cause: Seq::NONE, origin: Seq::NONE, by: Sym::EMPTY, ..event }
+/// The first pair in two stretches of events that begin with the same number; none if one runs into the end of the
+/// stretch without a difference.
+pub(super) fn first_in(
+    a: (&Names, &[(Seq, Event)]),
+    b: (&Names, &[(Seq, Event)]),
+) -> Result<Option<Pair>, DiffError> {
+    let (mut one, mut two) = (Digests::new(a.0), Digests::new(b.0));
+    for at in 0..a.1.len().max(b.1.len()) {
+        let pair = (a.1.get(at), b.1.get(at));
+        let differ = match pair {
+            (Some(x), Some(y)) => {
+                one.add(&x.1).map_err(DiffError::A)? != two.add(&y.1).map_err(DiffError::B)?
+            }
+            // A stretch that is full may go on with the same.
+            _ => a.1.len().min(b.1.len()) < WINDOW,
+        };
+        if differ {
+            let seq = pair.0.or(pair.1).map_or(Seq::NONE, |event| event.0);
+            return Ok(Some((seq, pair.0.map(|e| e.1), pair.1.map(|e| e.1))));
+        }
+    }
+    Ok(None)
+}
+
+/// The first pair of two logs beyond an event, none if they are the same: for logs that say the same in
+/// another way, so that their bytes tell nothing.
+pub(super) fn first_beyond(
+    mut a: Side<'_>,
+    mut b: Side<'_>,
+    from: Seq,
+    until: crate::time::Time,
+) -> Result<Option<Pair>, DiffError> {
+    let read = |side: &mut Side<'_>| {
+        let mut stretch = Vec::with_capacity(WINDOW);
+        while stretch.len() < WINDOW && side.peek()?.is_some_and(|at| at <= until) {
+            let Some(event) = side.skip()? else { break };
+            if side.last() > from {
+                stretch.push((side.last(), event));
+            }
+        }
+        Ok(stretch)
+    };
+    loop {
+        let one = read(&mut a).map_err(DiffError::A)?;
+        let two = read(&mut b).map_err(DiffError::B)?;
+        let found = first_in((a.names(), &one), (b.names(), &two))?;
+        if found.is_some() || one.len().min(two.len()) < WINDOW {
+            return Ok(found);
+        }
+    }
 }

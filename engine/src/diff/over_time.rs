@@ -35,6 +35,20 @@ pub struct DaemonSetOverTime {
     pub pods_deleted: u64,
     /// Times that containers were restarted in place.
     pub container_restarts: u64,
+    /// How often fewer pods were available than the strategy promises.
+    pub breaches: Breaches,
+}
+
+/// How a budget was kept: once as many pods were available as the strategy promises, fewer are a breach, unless
+/// it is only the number of nodes that grew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Breaches {
+    /// How often it was breached.
+    pub count: u32,
+    /// For how long in all.
+    pub lasted: Micros,
+    /// The status that first showed the first of them.
+    pub first: Option<Seq>,
 }
 
 /// One template's way to all nodes.
@@ -96,6 +110,10 @@ struct Followed {
     budget: Option<u32>,
     since: Time,
     rolling: bool,
+    /// Whether as many pods were available as promised, at any time so far.
+    kept: bool,
+    /// Whether the budget is breached.
+    breached: bool,
 }
 
 impl Followed {
@@ -105,6 +123,9 @@ impl Followed {
         self.since = until;
         let unavailable = self.status.unavailable;
         self.result.unavailability.hold(unavailable, length);
+        if self.breached {
+            self.result.breaches.lasted = self.result.breaches.lasted + length;
+        }
         if let Some(rollout) = self.result.rollouts.last_mut().filter(|_| self.rolling) {
             rollout.unavailability.hold(unavailable, length);
             if !rollout.initial && self.budget.is_some_and(|budget| unavailable > budget) {
@@ -126,6 +147,7 @@ impl Followed {
             });
             (self.template, self.rolling) = (Some(daemon_set.template), true);
         }
+        let available_before = self.status.available;
         self.status = object.status;
         self.budget = budget(daemon_set.strategy, object.status.desired);
         let status = &self.status;
@@ -138,6 +160,19 @@ impl Followed {
                 rollout.complete_at = Some(at);
             }
             self.rolling = false;
+        }
+        self.review_budget(available_before, seq);
+    }
+
+    fn review_budget(&mut self, available_before: u32, seq: Seq) {
+        let Some(budget) = self.budget else { return };
+        let available = self.status.available;
+        if available >= self.status.desired.saturating_sub(budget) {
+            (self.kept, self.breached) = (true, false);
+        } else if self.kept && !self.breached && available < available_before {
+            self.breached = true;
+            self.result.breaches.count += 1;
+            self.result.breaches.first.get_or_insert(seq);
         }
     }
 }
@@ -177,6 +212,7 @@ impl OverTimeScan {
                     followed.pass(event.at);
                     // Nothing is wanted of it any more.
                     (followed.status.unavailable, followed.rolling) = (0, false);
+                    (followed.kept, followed.breached) = (false, false);
                 }
             }
             Body::PodCreated { pod, owner, .. } => {
@@ -227,6 +263,12 @@ impl DaemonSetOverTime {
         self.pods_created += later.pods_created;
         self.pods_deleted += later.pods_deleted;
         self.container_restarts += later.container_restarts;
+        let Breaches { count, lasted, first } = later.breaches;
+        self.breaches = Breaches {
+            count: self.breaches.count + count,
+            lasted: self.breaches.lasted + lasted,
+            first: self.breaches.first.or(first),
+        };
     }
 }
 

@@ -277,16 +277,17 @@ impl ByName {
 }
 
 /// The templates met so far.
-#[derive(Default)]
-struct Templates {
-    list: Vec<Template>,
+#[derive(Debug, Default)]
+pub(super) struct Templates {
+    pub list: Vec<Template>,
     by_document: FxHashMap<(DocId, bool), u32>,
     /// Pods of one owner and shape have one template, unless they were relabelled.
     by_shape: FxHashMap<(ObjectId, ShapeId), u32>,
 }
 
 impl Templates {
-    fn of(&mut self, cluster: &Cluster, names: &Names, id: PodId, pod: &Pod) -> u32 {
+    /// The position of a pod's template.
+    pub fn of(&mut self, cluster: &Cluster, names: &Names, id: PodId, pod: &Pod) -> u32 {
         let Some(owner) = pod.owner else { return 0 };
         if !pod.relabelled
             && let Some(&known) = self.by_shape.get(&(owner, pod.shape))

@@ -1,7 +1,7 @@
 //! Comparing two logs: at which moments, and what differs then.
 
 use crate::event::Event;
-use crate::time::Time;
+use crate::time::{Micros, Time};
 
 use super::changes::{ChangeGroups, group_changes};
 use super::compare::{Difference, Strictness, compare};
@@ -10,12 +10,19 @@ use super::over_time::{OverTime, OverTimeScan};
 use super::placements::Placements;
 use super::settled::{self, Settled, SettledScan};
 use super::side::{Side, SideError};
+use super::spans::{SpanScan, Spans};
+use super::timeline::{self, StretchGroup};
 
 /// When two logs are compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum When {
-    /// At a moment.
-    At(Time),
+    /// At a moment of each.
+    At {
+        /// The first log's.
+        a: Time,
+        /// The second log's.
+        b: Time,
+    },
     /// At the last moment at which both are settled.
     #[default]
     Settled,
@@ -23,6 +30,11 @@ pub enum When {
     EverySettled,
     /// Each at its end, settled or not.
     End,
+    /// All the time: no moment, but for how long which placements differ.
+    Timeline {
+        /// Differences that do not last longer are passed over.
+        tolerance: Micros,
+    },
 }
 
 /// What is compared.
@@ -34,6 +46,8 @@ pub struct Options {
     pub group: bool,
     /// Whether rollouts and unavailability over time are looked at.
     pub over_time: bool,
+    /// Whether it is kept when which placement was there, to draw it. [`When::Timeline`] keeps it anyway.
+    pub spans: bool,
 }
 
 /// Two logs that cannot be compared.
@@ -62,8 +76,14 @@ pub enum DiffError {
 /// What a comparison of two logs found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
-    /// The moments of the comparison, in order, one at least.
+    /// The moments of the comparison, in order: one at least, none for [`When::Timeline`].
     pub moments: Vec<Difference>,
+    /// For [`When::Timeline`]: the stretches of time during which placements differ.
+    pub timeline: Vec<StretchGroup>,
+    /// When which placement of the first log was there; `None` if that was not asked for.
+    pub spans_a: Option<Spans>,
+    /// When which placement of the second log was there; `None` if that was not asked for.
+    pub spans_b: Option<Spans>,
     /// For each moment, the changed nodes grouped; empty if that was not asked for.
     pub groups: Vec<Vec<ChangeGroups>>,
     /// What the first log cost until its end or the moment asked for; `None` if that was not asked for.
@@ -79,8 +99,18 @@ pub struct Comparison {
 impl Comparison {
     /// Whether the logs count as equal at every moment.
     pub fn is_same(&self, strictness: Strictness) -> bool {
-        self.moments.iter().all(|moment| moment.is_same(strictness))
+        self.timeline.is_empty() && self.moments.iter().all(|moment| moment.is_same(strictness))
     }
+}
+
+/// Two logs that were compared.
+pub struct Compared<'a> {
+    /// What was found.
+    pub comparison: Comparison,
+    /// The first log, folded to the last moment that was compared.
+    pub a: Side<'a>,
+    /// The second log, folded to the last moment that was compared.
+    pub b: Side<'a>,
 }
 
 fn explain(which: &str, settled: &Settled) -> String {
@@ -111,7 +141,8 @@ where
     A: Fn() -> Result<Side<'a>, SideError> + Sync,
     B: Fn() -> Result<Side<'a>, SideError> + Sync,
 {
-    diff_with(open_a, open_b, Options { when, ..Options::default() })
+    let compared = diff_with(open_a, open_b, Options { when, ..Options::default() });
+    compared.map(|compared| compared.comparison)
 }
 
 /// Compares two logs. Each is opened by its function, a second time if the moment of the comparison lies
@@ -119,20 +150,21 @@ where
 ///
 /// # Errors
 /// A log cannot be opened or folded, or there is no settled moment to compare at.
-pub fn diff_with<'a, A, B>(open_a: A, open_b: B, options: Options) -> Result<Comparison, DiffError>
+pub fn diff_with<'a, A, B>(open_a: A, open_b: B, options: Options) -> Result<Compared<'a>, DiffError>
 where
     A: Fn() -> Result<Side<'a>, SideError> + Sync,
     B: Fn() -> Result<Side<'a>, SideError> + Sync,
 {
-    let until = match options.when {
-        When::At(at) => at,
-        When::Settled | When::EverySettled | When::End => Time::MAX,
+    let (until_a, until_b) = match options.when {
+        When::At { a, b } => (a, b),
+        _ => (Time::MAX, Time::MAX),
     };
-    let scan = |open: &dyn Fn() -> Result<Side<'a>, SideError>| scan(open()?, until, options);
-    let (mut a, mut b) = both(|| scan(&open_a), || scan(&open_b))?;
+    let (mut a, mut b) = both(|| scan(open_a()?, until_a, options), || scan(open_b()?, until_b, options))?;
     let mut comparison = Comparison {
         over_time_a: a.over_time.take(),
         over_time_b: b.over_time.take(),
+        spans_a: a.spans.take(),
+        spans_b: b.spans.take(),
         ..Comparison::default()
     };
     if let (Some(x), Some(y)) = (a.settled.take(), b.settled.take()) {
@@ -151,16 +183,20 @@ where
             let (mut a, mut b) = both(&open_a, &open_b)?;
             for moment in moments {
                 both(|| a.advance_to(moment), || b.advance_to(moment))?;
-                comparison.add(&a, &b, Some(moment), options)?;
+                comparison.add(&a, &b, Some((moment, moment)), options)?;
             }
-            return Ok(comparison);
+            return Ok(Compared { comparison, a, b });
         }
-        comparison.add(&a.side, &b.side, Some(last), options)?;
-        return Ok(comparison);
+        comparison.add(&a.side, &b.side, Some((last, last)), options)?;
+        return Ok(Compared { comparison, a: a.side, b: b.side });
     }
-    let at = (until != Time::MAX).then_some(until);
-    comparison.add(&a.side, &b.side, at, options)?;
-    Ok(comparison)
+    if let When::Timeline { tolerance } = options.when {
+        comparison.compare_timelines(&a.side, &b.side, tolerance);
+    } else {
+        let at = (until_a != Time::MAX).then_some((until_a, until_b));
+        comparison.add(&a.side, &b.side, at, options)?;
+    }
+    Ok(Compared { comparison, a: a.side, b: b.side })
 }
 
 impl Comparison {
@@ -169,10 +205,10 @@ impl Comparison {
         &mut self,
         a: &Side<'_>,
         b: &Side<'_>,
-        at: Option<Time>,
+        at: Option<(Time, Time)>,
         options: Options,
     ) -> Result<(), DiffError> {
-        let (x, y) = both(state(a, at), state(b, at))?;
+        let (x, y) = both(state(a, at.map(|at| at.0)), state(b, at.map(|at| at.1)))?;
         let difference = compare(&x, &y);
         if options.group {
             let differs = difference.daemon_sets.iter().any(|set| !set.placements.is_empty());
@@ -185,6 +221,12 @@ impl Comparison {
         self.moments.push(difference);
         Ok(())
     }
+
+    fn compare_timelines(&mut self, a: &Side<'_>, b: &Side<'_>, tolerance: Micros) {
+        let (Some(x), Some(y)) = (&self.spans_a, &self.spans_b) else { return };
+        let facts = Facts::of((a.cluster(), a.names()), (b.cluster(), b.names()));
+        self.timeline = timeline::compare((x, a.names()), (y, b.names()), tolerance, &facts);
+    }
 }
 
 /// A side at its end (or the moment asked for), and what was found on the way.
@@ -193,6 +235,7 @@ struct Scanned<'a> {
     /// When it was settled, if that matters.
     settled: Option<Settled>,
     over_time: Option<OverTime>,
+    spans: Option<Spans>,
     /// The time of the last event that can have changed a placement or a node.
     last_relevant: Time,
 }
@@ -200,13 +243,18 @@ struct Scanned<'a> {
 fn scan(mut side: Side<'_>, until: Time, options: Options) -> Result<Scanned<'_>, SideError> {
     let mut settled = matches!(options.when, When::Settled | When::EverySettled).then(SettledScan::new);
     let mut over_time = options.over_time.then(OverTimeScan::new);
+    let timeline = matches!(options.when, When::Timeline { .. });
+    let mut spans = (options.spans || timeline).then(SpanScan::default);
     let mut last_relevant = Time::MIN;
-    side.advance_with(until, |cluster, _, seq, event| {
+    side.advance_with(until, |cluster, names, seq, event| {
         if let Some(scan) = &mut settled {
             scan.observe(cluster, event);
         }
         if let Some(scan) = &mut over_time {
             scan.observe(cluster, seq, event);
+        }
+        if let Some(scan) = &mut spans {
+            scan.observe(cluster, names, seq, event);
         }
         if is_relevant(event) {
             last_relevant = event.at;
@@ -214,7 +262,8 @@ fn scan(mut side: Side<'_>, until: Time, options: Options) -> Result<Scanned<'_>
     })?;
     let settled = settled.map(|scan| settled::finish(scan, &side));
     let over_time = over_time.map(|scan| scan.finish(side.names(), side.now()));
-    Ok(Scanned { side, settled, over_time, last_relevant })
+    let spans = spans.map(|scan| scan.finish(side.names(), side.now()));
+    Ok(Scanned { side, settled, over_time, spans, last_relevant })
 }
 
 /// Whether an event can change what [`Placements`] hold or what nodes are like: anything but notes and statuses.
@@ -230,7 +279,7 @@ fn state(side: &Side<'_>, at: Option<Time>) -> impl FnOnce() -> Result<Placement
 }
 
 /// Does the same for both sides at once.
-fn both<T: Send>(
+pub(super) fn both<T: Send>(
     a: impl FnOnce() -> Result<T, SideError> + Send,
     b: impl FnOnce() -> Result<T, SideError>,
 ) -> Result<(T, T), DiffError> {

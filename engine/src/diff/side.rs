@@ -6,13 +6,21 @@ use std::error::Error;
 
 use crate::cluster::{ApplyError, Cluster};
 use crate::event::Event;
+use crate::log::{Digest, Reader};
 use crate::names::{Names, Seq};
 use crate::time::Time;
 
 /// What a source of events fails with.
 pub type SourceError = Box<dyn Error + Send + Sync>;
 
-type Source<'a> = Box<dyn FnMut(&mut Names, &mut Vec<Event>) -> Result<(), SourceError> + Send + 'a>;
+/// Adds the next batch to an empty vector.
+type Fill<'a> = dyn FnMut(&mut Names, &mut Vec<Event>) -> Result<(), SourceError> + Send + 'a;
+
+/// Where a side's events come from.
+enum Source<'a> {
+    Batches(Box<Fill<'a>>),
+    Log(Box<Reader>),
+}
 
 /// A log that cannot be folded.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +55,8 @@ pub struct Side<'a> {
     known_until: Option<Time>,
     /// Whether events were played back into the log: then a replay made it, and made it to its end.
     is_run: bool,
+    /// The digest of the log up to the end of each of its batches, if it is read from one.
+    marks: Vec<(Seq, Digest)>,
 }
 
 impl<'a> Side<'a> {
@@ -57,10 +67,21 @@ impl<'a> Side<'a> {
         E: Into<SourceError>,
         F: FnMut(&mut Names, &mut Vec<Event>) -> Result<(), E> + Send + 'a,
     {
+        let fill =
+            Box::new(move |names: &mut Names, batch: &mut Vec<Event>| fill(names, batch).map_err(Into::into));
+        Side::of(names, Source::Batches(fill))
+    }
+
+    /// A side that is read from a log. Comparisons of such sides skip what both logs have alike.
+    pub fn from_log(reader: Reader) -> Side<'a> {
+        Side::of(Names::new(), Source::Log(Box::new(reader)))
+    }
+
+    fn of(names: Names, source: Source<'a>) -> Side<'a> {
         Side {
             names,
             cluster: Cluster::new(),
-            source: Box::new(move |names, batch| fill(names, batch).map_err(Into::into)),
+            source,
             batch: Vec::new(),
             next: 0,
             last: Seq::NONE,
@@ -68,6 +89,7 @@ impl<'a> Side<'a> {
             now: Time::MIN,
             known_until: None,
             is_run: false,
+            marks: Vec::new(),
         }
     }
 
@@ -88,6 +110,26 @@ impl<'a> Side<'a> {
         self
     }
 
+    /// Goes on with the dictionary of another side of the same log, so that numbers mean the same in both.
+    pub(super) fn with_names(self, names: Names) -> Side<'a> {
+        Side { names, ..self }
+    }
+
+    /// Takes the dictionary away, for [`Side::with_names`].
+    pub(super) fn take_names(&mut self) -> Names {
+        std::mem::take(&mut self.names)
+    }
+
+    /// Gives the dictionary back.
+    pub(super) fn give_names(&mut self, names: Names) {
+        self.names = names;
+    }
+
+    /// The digest of the log up to the end of each batch that was read; empty if it is not read from a log.
+    pub(super) fn marks(&self) -> &[(Seq, Digest)] {
+        &self.marks
+    }
+
     /// The dictionary.
     pub fn names(&self) -> &Names {
         &self.names
@@ -96,6 +138,11 @@ impl<'a> Side<'a> {
     /// The state.
     pub fn cluster(&self) -> &Cluster {
         &self.cluster
+    }
+
+    /// The state, and the dictionary to look up what neither has named yet.
+    pub fn state_mut(&mut self) -> (&Cluster, &mut Names) {
+        (&self.cluster, &mut self.names)
     }
 
     /// The dictionary and the state, once nothing more is to be folded.
@@ -132,7 +179,14 @@ impl<'a> Side<'a> {
         if self.next == self.batch.len() {
             self.batch.clear();
             self.next = 0;
-            (self.source)(&mut self.names, &mut self.batch).map_err(SideError::Read)?;
+            match &mut self.source {
+                Source::Batches(fill) => fill(&mut self.names, &mut self.batch).map_err(SideError::Read)?,
+                Source::Log(reader) => {
+                    let read = reader.next_batch(&mut self.names, &mut self.batch);
+                    let batch = read.map_err(|error| SideError::Read(error.into()))?;
+                    self.marks.extend(batch.map(|batch| (batch.last, batch.chain)));
+                }
+            }
         }
         Ok(self.batch.get(self.next).map(|event| event.at.max(self.now)))
     }

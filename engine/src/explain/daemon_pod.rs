@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::WorkloadName;
 use super::facts::{AskedSince, NodeFacts, concerns_node};
-use super::history::{ExplainError, History, Moment, Seen, Tales, Tape, Told, collect, tell};
+use super::history::{ExplainError, History, Moment, Seen, Tales, Tape, collect, tell};
 use super::life::{Life, Lives, Traced};
 use super::pending::Pending;
 use super::rules::{Bench, Judged, Rule};
@@ -14,6 +14,7 @@ use crate::cluster::{DaemonSet, Object, Pod, UpdateStrategy};
 use crate::event::{Body, Phase};
 use crate::names::{Effect, NodeId, PodId, Seq, sym};
 use crate::time::Time;
+use crate::told::Told;
 
 /// How many lives of pods on the node are told, the newest.
 const LIVES_MAX: usize = 3;

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use super::history::{Chain, ExplainError, Moment, Seen, Tales, Tape, Told, collect, tell};
+use super::history::{ExplainError, Moment, Seen, Tales, Tape, collect, tell};
 use crate::event::{Body, ConditionStatus, PodCondition};
 use crate::names::{NodeId, ObjectId, Seq};
 use crate::time::Time;
+use crate::told::{Chain, Told};
 
 /// An event, its causes and its effects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -103,7 +104,7 @@ pub fn explain_event(tape: &Tape<'_>, seq: Seq) -> Result<EventExplanation, Expl
     };
     Ok(EventExplanation {
         told,
-        causes: causes.tell(&tales),
+        causes: tales.chain(&causes),
         effects: effects.tell(&effects.top, &tales),
         effect_count: effects.member.len() - 1,
         until: effects.until,

@@ -6,13 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
-
 use crate::cluster::Cluster;
 use crate::diff::{Side, SideError};
-use crate::event::{Event, Flags};
-use crate::names::{Names, Seq, Sym};
+use crate::event::Event;
+use crate::names::{Names, Seq};
 use crate::time::{Micros, Time};
+use crate::told::{Chain, Links, Told};
 
 /// A log that can be read from its beginning as often as needed.
 pub struct Tape<'a> {
@@ -84,54 +83,6 @@ pub enum ExplainError {
         /// The time of the first event.
         first: Time,
     },
-}
-
-/// An event, told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Told {
-    /// Its number in the log.
-    pub event: u64,
-    /// When.
-    #[serde(serialize_with = "super::as_text")]
-    pub at: Time,
-    /// Who: `user`, `workloads/daemonset`.
-    pub track: &'static str,
-    /// Who by name, where a recording says so.
-    pub by: Option<String>,
-    /// The name of its kind.
-    pub kind: &'static str,
-    /// What happened, in words.
-    pub text: String,
-    /// The event that it was caused by.
-    pub cause: Option<u64>,
-    /// Whether a recording does not show it, or not who did it, and it was inferred.
-    pub inferred: bool,
-    /// Whether it is part of the state that the log begins with.
-    pub genesis: bool,
-}
-
-/// Causes, from the nearest to what came from outside.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Chain {
-    /// The nearest causes, nearest first.
-    pub links: Vec<Told>,
-    /// How many there are between these and the root.
-    pub omitted: usize,
-    /// The first cause of all, where it is not among the links.
-    pub root: Option<Told>,
-}
-
-/// How many causes of one event are told, not counting the root.
-const LINKS_MAX: usize = 5;
-
-/// The numbers of a chain's events.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Causes {
-    links: Vec<Seq>,
-    omitted: usize,
-    root: Option<Seq>,
 }
 
 /// A log folded to a moment.
@@ -206,39 +157,8 @@ impl History {
     }
 
     /// An event and everything that it goes back to.
-    pub fn causes_from(&self, seq: Seq) -> Causes {
-        let mut all: Vec<Seq> = std::iter::successors(Some(seq), |seq| self.cause(*seq)).collect();
-        if all.len() <= LINKS_MAX + 1 {
-            return Causes { links: all, omitted: 0, root: None };
-        }
-        let (omitted, root) = (all.len() - LINKS_MAX - 1, all.last().copied());
-        all.truncate(LINKS_MAX);
-        Causes { links: all, omitted, root }
-    }
-}
-
-impl Causes {
-    /// Cut where it runs into another chain, which is told already.
-    pub fn up_to(mut self, other: &Causes) -> Causes {
-        if let Some(at) = self.links.iter().position(|link| other.links.contains(link)) {
-            self.links.truncate(at);
-            (self.omitted, self.root) = (0, None);
-        }
-        self
-    }
-
-    /// All numbers in it.
-    pub fn numbers(&self) -> impl Iterator<Item = Seq> + '_ {
-        self.links.iter().copied().chain(self.root)
-    }
-
-    /// The chain in words.
-    pub fn tell(&self, told: &Tales) -> Chain {
-        Chain {
-            links: self.links.iter().filter_map(|seq| told.get(*seq)).collect(),
-            omitted: self.omitted,
-            root: self.root.and_then(|seq| told.get(seq)),
-        }
+    pub fn causes_from(&self, seq: Seq) -> Links {
+        Links::from(seq, |seq| self.cause(seq))
     }
 }
 
@@ -254,6 +174,11 @@ impl Tales {
     pub fn of(&self, seq: Option<Seq>) -> Option<Told> {
         self.get(seq?)
     }
+
+    /// A chain in words.
+    pub fn chain(&self, links: &Links) -> Chain {
+        links.tell(|seq| self.get(seq))
+    }
 }
 
 /// Tells events, each in the state that it made.
@@ -266,22 +191,8 @@ pub(super) fn tell(tape: &Tape<'_>, wanted: &BTreeSet<Seq>) -> Result<Tales, Exp
         let seq = side.last();
         if wanted.contains(&seq) {
             let text = (tape.tell)(&event, side.names(), side.cluster());
-            tales.insert(seq, told(seq, &event, side.names(), text));
+            tales.insert(seq, Told::new(seq, &event, side.names(), text));
         }
     }
     Ok(Tales(tales))
-}
-
-fn told(seq: Seq, event: &Event, names: &Names, text: String) -> Told {
-    Told {
-        event: seq.0,
-        at: event.at,
-        track: event.track.as_str(),
-        by: (event.by != Sym::EMPTY).then(|| names.text(event.by).to_owned()),
-        kind: event.body.kind(),
-        text,
-        cause: (event.cause != Seq::NONE).then_some(event.cause.0),
-        inferred: event.flags.has(Flags::INFERRED),
-        genesis: event.flags.has(Flags::GENESIS),
-    }
 }

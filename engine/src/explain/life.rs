@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::history::{Causes, Chain, History, Seen, Tales, Told};
+use super::history::{History, Seen, Tales};
 use crate::event::{Body, Event, Track};
 use crate::names::{PodId, Seq};
 use crate::time::Time;
+use crate::told::{Chain, Links, Told};
 
 /// How many events of one life are told: so many from its beginning, so many up to its end.
 const FIRST_STEPS: usize = 8;
@@ -96,7 +97,7 @@ impl Lives {
 /// A life with its causes, in numbers.
 pub(super) struct Traced {
     pod: String,
-    steps: Vec<(Seq, Causes, Causes)>,
+    steps: Vec<(Seq, Links, Links)>,
     omitted: usize,
     gone: bool,
 }
@@ -136,8 +137,8 @@ impl Traced {
 
     /// The life in words.
     pub fn tell(&self, tales: &Tales) -> Life {
-        let step = |(seq, because, woken): &(Seq, Causes, Causes)| {
-            let (because, woken_by) = (because.tell(tales), woken.tell(tales));
+        let step = |(seq, because, woken): &(Seq, Links, Links)| {
+            let (because, woken_by) = (tales.chain(because), tales.chain(woken));
             Some(Step { told: tales.get(*seq)?, because, woken_by })
         };
         Life {

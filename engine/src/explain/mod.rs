@@ -18,10 +18,11 @@ mod pending;
 mod pod;
 mod rollout;
 mod rules;
+mod state;
 
 pub use daemon_pod::{Answer, DaemonPodExplanation, Missing, explain_daemon_pod};
 pub use effects::{EffectGroup, EventExplanation, explain_event};
-pub use history::{Chain, ExplainError, Moment, Tape, Told};
+pub use history::{ExplainError, Moment, Tape};
 pub use life::{Life, Step};
 pub use pending::{Held, NodeRefusal, Pending, Reason};
 pub use pod::{PodExplanation, explain_pod};
@@ -29,10 +30,12 @@ pub use rollout::{
     Breach, BudgetHolder, Hold, RolloutExplanation, RolloutLimits, RolloutState, explain_rollout,
 };
 pub use rules::{Check, Rule, SetBy};
+pub use state::{keeps_off, waits_for};
 
-use serde::Serializer;
+pub use crate::told::{Chain, Told};
 
 use crate::names::{Names, ObjectKey, Sym, sym};
+use crate::told::as_text;
 
 /// A workload by namespace and name, whichever object bears them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,9 +69,4 @@ impl std::fmt::Display for WorkloadName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.namespace, self.name)
     }
-}
-
-/// Times stand in JSON as people read them.
-fn as_text<S: Serializer, T: std::fmt::Display>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
 }

@@ -10,10 +10,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::facts::{AskedSince, NodeFacts};
-use super::history::{Tales, Told};
+use super::history::Tales;
 use crate::cluster::{DaemonSet, Node};
 use crate::names::{Effect, Names, Seq, Sym, Taint};
 use crate::selector::{Labels, NodeSelector, Requirement, ToleratedEffect, Toleration, TolerationOperator};
+use crate::told::Told;
 
 /// What a rule looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -102,6 +103,11 @@ impl Judged {
             asked: None,
             effect: None,
         }
+    }
+
+    /// Whether the controller gets to it.
+    pub fn reached(&self) -> bool {
+        self.reached
     }
 
     /// The events that the rule names.

@@ -4,6 +4,7 @@ pub mod age;
 pub mod progress;
 pub mod style;
 pub mod table;
+pub mod xml;
 
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Write};

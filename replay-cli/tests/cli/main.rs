@@ -3,6 +3,7 @@
 
 mod apply;
 mod bad_input;
+mod diff;
 mod golden;
 mod help;
 mod import;

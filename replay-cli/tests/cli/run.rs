@@ -114,26 +114,65 @@ $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z
   DaemonSet default/fluentd-daemon: 1 pod -> 4
     revision 2 (7655d75c6f): 1 -> 0
     revision 3 (74d779cdb5): 0 -> 4
-    + gained on 3 nodes: worker-1, worker-3, worker-4
-    ~ revision on 1 node: worker-2 (revision 2 (7655d75c6f), Running -> revision 3 (74d779cdb5), Running)
+    + gained on 3 of 3 nodes with node-role.kubernetes.io/control-plane!=: worker-1, worker-3, worker-4
+        A deleted 1 of them at 2026-11-24T02:17:25.406995Z (its node must not run it any more) because of #98 at 2026-11-24T02:17:25.406995Z: node worker-1 lost its label run-fluentd (cluster by admin)
+        B created 1 of them at 2026-11-24T02:17:22.694550Z because of #98 at 2026-11-24T02:17:22.694550Z: DaemonSet default/fluentd-daemon applied, generation 3 (user)
+        B created 1 of them at 2026-11-24T02:17:29.961779Z because of #150 at 2026-11-24T02:17:29.961779Z: node worker-4 is Ready=True: KubeletReady (cluster by system:node:worker-4)
+    ~ another revision on 1 node: worker-2
+        B created it at 2026-11-24T02:17:27.694550Z because of #98 at 2026-11-24T02:17:22.694550Z: DaemonSet default/fluentd-daemon applied, generation 3 (user)
+        revision 2 (7655d75c6f), Running -> revision 3 (74d779cdb5), Running
+
+The first event that differs is #98
+  A: #98 at 2026-11-24T02:17:25.406995Z: node worker-1 lost its label run-fluentd (cluster by admin)
+  B: #98 at 2026-11-24T02:17:22.694550Z: DaemonSet default/fluentd-daemon applied, generation 3 (user)
+
+The first decision that differs is about default/fluentd-daemon on worker-3
+  A: nothing more
+  B: #101 at 2026-11-24T02:17:22.694550Z: pod default/fluentd-daemon-vsvz5 created for node worker-3 by DaemonSet default/fluentd-daemon (workloads/daemonset)
+       because of #98 at 2026-11-24T02:17:22.694550Z: DaemonSet default/fluentd-daemon applied, generation 3 (user)
+
+DAEMONSET                OVER TIME                  A      B
+default/fluentd-daemon   updates                    0s     0s, 6.5s
+                         unavailable, pods × time   7.5s   13.5s
+                         pods created               5      9
+                         pods deleted               4      5
+
 before.tape and after.tape differ at 1 of 1 moment: placements 3 gained, 1 of another revision
 [exit status 1]
 $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z --format json
 {
-  "schema": 1,
+  "schemaVersion": 1,
   "a": "before.tape",
   "b": "after.tape",
   "strict": false,
   "same": false,
+  "counts": {
+    "lost": 0,
+    "gained": 3,
+    "revision": 1,
+    "pending": 0,
+    "state": 0,
+    "stuck": 0
+  },
+  "gates": [],
   "moments": [
     {
       "atA": "2026-11-24T02:18:00Z",
       "atB": "2026-11-24T02:18:00Z",
       "same": false,
+      "counts": {
+        "lost": 0,
+        "gained": 3,
+        "revision": 1,
+        "pending": 0,
+        "state": 0,
+        "stuck": 0
+      },
       "daemonSets": [
         {
           "namespace": "default",
           "name": "fluentd-daemon",
+          "same": false,
           "podsA": 1,
           "podsB": 4,
           "revisions": [
@@ -146,6 +185,231 @@ $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z --format json
               "revision": "3 (74d779cdb5)",
               "podsA": 0,
               "podsB": 4
+            }
+          ],
+          "changes": [
+            {
+              "change": "gained",
+              "nodes": 3,
+              "fromTo": [
+                {
+                  "from": "none",
+                  "to": "revision 3 (74d779cdb5), Running",
+                  "nodes": 3
+                }
+              ],
+              "groups": [
+                {
+                  "expression": "node-role.kubernetes.io/control-plane!=",
+                  "synonyms": [
+                    "node.kubernetes.io/exclude-from-external-load-balancers!=",
+                    "run-fluentd!=true",
+                    "!node-role.kubernetes.io/control-plane"
+                  ],
+                  "among": "nodes",
+                  "selected": 3,
+                  "changed": 3,
+                  "nodes": [
+                    "worker-1",
+                    "worker-3",
+                    "worker-4"
+                  ],
+                  "causes": [
+                    {
+                      "side": "A",
+                      "decided": "deleted",
+                      "why": "node-no-longer-fits",
+                      "at": "2026-11-24T02:17:25.406995Z",
+                      "until": "2026-11-24T02:17:25.406995Z",
+                      "placements": 1,
+                      "roots": 1,
+                      "decision": {
+                        "event": 100,
+                        "at": "2026-11-24T02:17:25.406995Z",
+                        "track": "workloads/daemonset",
+                        "by": null,
+                        "kind": "PodDeleted",
+                        "text": "pod default/fluentd-daemon-v8fn7 deleted: its node must not run it any more; 30 s to end",
+                        "cause": 98,
+                        "inferred": false,
+                        "genesis": false
+                      },
+                      "because": {
+                        "links": [
+                          {
+                            "event": 98,
+                            "at": "2026-11-24T02:17:25.406995Z",
+                            "track": "cluster",
+                            "by": "admin",
+                            "kind": "NodeLabelRemoved",
+                            "text": "node worker-1 lost its label run-fluentd",
+                            "cause": null,
+                            "inferred": false,
+                            "genesis": false
+                          }
+                        ],
+                        "omitted": 0,
+                        "root": null
+                      }
+                    },
+                    {
+                      "side": "B",
+                      "decided": "created",
+                      "why": null,
+                      "at": "2026-11-24T02:17:22.694550Z",
+                      "until": "2026-11-24T02:17:22.694550Z",
+                      "placements": 1,
+                      "roots": 1,
+                      "decision": {
+                        "event": 101,
+                        "at": "2026-11-24T02:17:22.694550Z",
+                        "track": "workloads/daemonset",
+                        "by": null,
+                        "kind": "PodCreated",
+                        "text": "pod default/fluentd-daemon-vsvz5 created for node worker-3 by DaemonSet default/fluentd-daemon",
+                        "cause": 98,
+                        "inferred": false,
+                        "genesis": false
+                      },
+                      "because": {
+                        "links": [
+                          {
+                            "event": 98,
+                            "at": "2026-11-24T02:17:22.694550Z",
+                            "track": "user",
+                            "by": null,
+                            "kind": "Applied",
+                            "text": "DaemonSet default/fluentd-daemon applied, generation 3",
+                            "cause": null,
+                            "inferred": false,
+                            "genesis": false
+                          }
+                        ],
+                        "omitted": 0,
+                        "root": null
+                      }
+                    },
+                    {
+                      "side": "B",
+                      "decided": "created",
+                      "why": null,
+                      "at": "2026-11-24T02:17:29.961779Z",
+                      "until": "2026-11-24T02:17:29.961779Z",
+                      "placements": 1,
+                      "roots": 1,
+                      "decision": {
+                        "event": 153,
+                        "at": "2026-11-24T02:17:29.961779Z",
+                        "track": "workloads/daemonset",
+                        "by": null,
+                        "kind": "PodCreated",
+                        "text": "pod default/fluentd-daemon-nnvlp created for node worker-4 by DaemonSet default/fluentd-daemon",
+                        "cause": 151,
+                        "inferred": false,
+                        "genesis": false
+                      },
+                      "because": {
+                        "links": [
+                          {
+                            "event": 151,
+                            "at": "2026-11-24T02:17:29.961779Z",
+                            "track": "lifecycle",
+                            "by": null,
+                            "kind": "NodeTaintRemoved",
+                            "text": "node worker-4 lost its taint node.kubernetes.io/not-ready:NoSchedule",
+                            "cause": 150,
+                            "inferred": false,
+                            "genesis": false
+                          },
+                          {
+                            "event": 150,
+                            "at": "2026-11-24T02:17:29.961779Z",
+                            "track": "cluster",
+                            "by": "system:node:worker-4",
+                            "kind": "NodeConditionSet",
+                            "text": "node worker-4 is Ready=True: KubeletReady",
+                            "cause": null,
+                            "inferred": false,
+                            "genesis": false
+                          }
+                        ],
+                        "omitted": 0,
+                        "root": null
+                      }
+                    }
+                  ],
+                  "reasons": [
+                    {
+                      "side": "A",
+                      "text": "its node selector wants run-fluentd=true, and the node has no label run-fluentd",
+                      "nodes": 3
+                    }
+                  ]
+                }
+              ]
+            },
+            {
+              "change": "revision",
+              "nodes": 1,
+              "fromTo": [
+                {
+                  "from": "revision 2 (7655d75c6f), Running",
+                  "to": "revision 3 (74d779cdb5), Running",
+                  "nodes": 1
+                }
+              ],
+              "groups": [
+                {
+                  "expression": null,
+                  "synonyms": [],
+                  "among": "nodes",
+                  "selected": 1,
+                  "changed": 1,
+                  "nodes": [
+                    "worker-2"
+                  ],
+                  "causes": [
+                    {
+                      "side": "B",
+                      "decided": "created",
+                      "why": null,
+                      "at": "2026-11-24T02:17:27.694550Z",
+                      "until": "2026-11-24T02:17:27.694550Z",
+                      "placements": 1,
+                      "roots": 1,
+                      "decision": {
+                        "event": 134,
+                        "at": "2026-11-24T02:17:27.694550Z",
+                        "track": "workloads/daemonset",
+                        "by": null,
+                        "kind": "PodCreated",
+                        "text": "pod default/fluentd-daemon-hh54h created for node worker-2 by DaemonSet default/fluentd-daemon",
+                        "cause": 132,
+                        "inferred": false,
+                        "genesis": false
+                      },
+                      "because": {
+                        "links": [
+                          {
+                            "event": 98,
+                            "at": "2026-11-24T02:17:22.694550Z",
+                            "track": "user",
+                            "by": null,
+                            "kind": "Applied",
+                            "text": "DaemonSet default/fluentd-daemon applied, generation 3",
+                            "cause": null,
+                            "inferred": false,
+                            "genesis": false
+                          }
+                        ],
+                        "omitted": 0,
+                        "root": null
+                      }
+                    }
+                  ],
+                  "reasons": []
+                }
+              ]
             }
           ],
           "placements": [
@@ -207,6 +471,156 @@ $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z --format json
         }
       ],
       "replicaSets": []
+    }
+  ],
+  "timeline": [],
+  "firstEvent": {
+    "event": 98,
+    "a": {
+      "event": {
+        "event": 98,
+        "at": "2026-11-24T02:17:25.406995Z",
+        "track": "cluster",
+        "by": "admin",
+        "kind": "NodeLabelRemoved",
+        "text": "node worker-1 lost its label run-fluentd",
+        "cause": null,
+        "inferred": false,
+        "genesis": false
+      },
+      "because": {
+        "links": [],
+        "omitted": 0,
+        "root": null
+      }
+    },
+    "b": {
+      "event": {
+        "event": 98,
+        "at": "2026-11-24T02:17:22.694550Z",
+        "track": "user",
+        "by": null,
+        "kind": "Applied",
+        "text": "DaemonSet default/fluentd-daemon applied, generation 3",
+        "cause": null,
+        "inferred": false,
+        "genesis": false
+      },
+      "because": {
+        "links": [],
+        "omitted": 0,
+        "root": null
+      }
+    }
+  },
+  "firstDecision": {
+    "daemonSet": "default/fluentd-daemon",
+    "node": "worker-3",
+    "a": null,
+    "b": {
+      "event": {
+        "event": 101,
+        "at": "2026-11-24T02:17:22.694550Z",
+        "track": "workloads/daemonset",
+        "by": null,
+        "kind": "PodCreated",
+        "text": "pod default/fluentd-daemon-vsvz5 created for node worker-3 by DaemonSet default/fluentd-daemon",
+        "cause": 98,
+        "inferred": false,
+        "genesis": false
+      },
+      "because": {
+        "links": [
+          {
+            "event": 98,
+            "at": "2026-11-24T02:17:22.694550Z",
+            "track": "user",
+            "by": null,
+            "kind": "Applied",
+            "text": "DaemonSet default/fluentd-daemon applied, generation 3",
+            "cause": null,
+            "inferred": false,
+            "genesis": false
+          }
+        ],
+        "omitted": 0,
+        "root": null
+      }
+    }
+  },
+  "overTime": [
+    {
+      "daemonSet": "default/fluentd-daemon",
+      "same": false,
+      "a": {
+        "rollouts": [
+          {
+            "event": 29,
+            "began": "2026-11-24T02:17:05.822459Z",
+            "seconds": 1.5,
+            "initial": true,
+            "peakUnavailable": 3,
+            "unavailablePodSeconds": 4.5,
+            "overBudgetSeconds": 0.0
+          },
+          {
+            "event": 51,
+            "began": "2026-11-24T02:17:11.733771Z",
+            "seconds": 0.0,
+            "initial": false,
+            "peakUnavailable": 0,
+            "unavailablePodSeconds": 0.0,
+            "overBudgetSeconds": 0.0
+          }
+        ],
+        "peakUnavailable": 3,
+        "unavailablePodSeconds": 7.5,
+        "podsCreated": 5,
+        "podsDeleted": 4,
+        "containerRestarts": 0,
+        "budgetBreaches": 0,
+        "overBudgetSeconds": 0.0,
+        "firstBreachEvent": null
+      },
+      "b": {
+        "rollouts": [
+          {
+            "event": 29,
+            "began": "2026-11-24T02:17:05.822459Z",
+            "seconds": 1.5,
+            "initial": true,
+            "peakUnavailable": 3,
+            "unavailablePodSeconds": 4.5,
+            "overBudgetSeconds": 0.0
+          },
+          {
+            "event": 51,
+            "began": "2026-11-24T02:17:11.733771Z",
+            "seconds": 0.0,
+            "initial": false,
+            "peakUnavailable": 0,
+            "unavailablePodSeconds": 0.0,
+            "overBudgetSeconds": 0.0
+          },
+          {
+            "event": 98,
+            "began": "2026-11-24T02:17:22.694550Z",
+            "seconds": 6.5,
+            "initial": false,
+            "peakUnavailable": 1,
+            "unavailablePodSeconds": 4.5,
+            "overBudgetSeconds": 0.0
+          }
+        ],
+        "peakUnavailable": 3,
+        "unavailablePodSeconds": 13.5,
+        "podsCreated": 9,
+        "podsDeleted": 5,
+        "containerRestarts": 0,
+        "budgetBreaches": 0,
+        "overBudgetSeconds": 0.0,
+        "firstBreachEvent": null
+      }
     }
   ]
 }

@@ -40,6 +40,9 @@ pub struct Facts {
 /// How many other properties are kept beside one that the same nodes have.
 const SYNONYMS: usize = 3;
 
+/// The label that every kubelet puts on its node, with the node's name.
+const HOSTNAME: &str = "kubernetes.io/hostname";
+
 /// On fewer nodes, values may well differ without being names.
 const NAMES: usize = 8;
 
@@ -87,11 +90,11 @@ impl Facts {
         facts.retain(|fact| !fact.2.is_empty() && fact.2.len() < names.len());
         let name_labels = name_labels(&facts);
         let is_name = |property: &Property| match property {
-            Property::Label { key, .. } => name_labels.contains(key),
+            Property::Label { key, .. } => key == HOSTNAME || name_labels.contains(key),
             _ => false,
         };
-        // What one node has alone says less than what it has in common with others.
-        facts.sort_by(|x, y| (x.2.len() == 1, x.0, &x.1).cmp(&(y.2.len() == 1, y.0, &y.1)));
+        // What one node has alone says less than what it has in common with others, and its name least.
+        facts.sort_by_cached_key(|fact| (fact.2.len() == 1, is_name(&fact.1), fact.0, fact.1.clone()));
         let mut distinct: Vec<Fact> = Vec::new();
         let mut by_members: FxHashMap<Vec<u32>, usize> = FxHashMap::default();
         for (state, property, members) in facts {

@@ -200,7 +200,7 @@ fn the_last_settled_moment_is_compared_even_if_the_logs_go_on() {
     assert!(comparison.is_same(Strictness::Strict));
     let at_end = diff(|| longer.side(), || b.side(), When::End).unwrap();
     assert!(!at_end.is_same(Strictness::Placements));
-    let at = diff(|| longer.side(), || b.side(), When::At(seconds(19))).unwrap();
+    let at = diff(|| longer.side(), || b.side(), When::At { a: seconds(19), b: seconds(19) }).unwrap();
     assert!(at.is_same(Strictness::Strict));
 }
 

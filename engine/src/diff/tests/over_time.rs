@@ -95,30 +95,41 @@ fn pods_and_restarts_are_counted() {
     assert_eq!((set.pods_created, set.pods_deleted, set.container_restarts), (3, 1, 3));
 }
 
+/// Compares two logs at their ends and asks why they differ.
+fn reasons(a: &Log, b: &Log) -> (Comparison, Reasons) {
+    let options = Options { when: When::End, group: true, ..Options::default() };
+    let mut compared = diff_with(|| a.side(), || b.side(), options).unwrap();
+    let tell: &Tell<'_> = &|event, names, _| match event.body.node() {
+        Some(node) => format!("{} {}", event.body.kind(), names.node_name(node)),
+        None => event.body.kind().to_owned(),
+    };
+    let reasons = why(|| a.side(), || b.side(), &mut compared, tell).unwrap();
+    (compared.comparison, reasons)
+}
+
 #[test]
 fn the_first_event_that_differs_is_found() {
     // More events than are compared at once, so that the stretch has to be found too.
     let mut a = Log::new(&[]);
-    for node in 0..3000 {
+    for node in 0..6000 {
         a.join(&format!("n{node}"), &[]);
     }
-    let mut b = Log::new(&["n2999", "n7"]);
-    for node in 0..3000 {
+    let mut b = Log::new(&["n5999", "n7"]);
+    for node in 0..6000 {
         b.join(&format!("n{node}"), &[]);
     }
-    assert!(first_divergence(|| a.side(), || b.side()).unwrap().is_none());
+    assert_eq!(reasons(&a, &b).1.divergence, None);
     let node = b.node("n77");
     b.push(Track::Cluster, Body::NodeCordoned { node });
     let node = a.node("n78");
     a.push(Track::Cluster, Body::NodeCordoned { node });
-    let found = first_divergence(|| a.side(), || b.side()).unwrap().unwrap();
-    assert_eq!(found.seq, Seq(3001));
-    assert_eq!(found.side_a.cluster().nodes().len(), 3000);
-    assert_eq!(found.side_b.names().node_name(found.b.unwrap().body.node().unwrap()), "n77");
-    drop(found);
+    let found = reasons(&a, &b).1.divergence.unwrap();
+    assert_eq!(found.event, Seq(6001));
+    assert_eq!(found.a.unwrap().told.text, "NodeCordoned n78");
+    assert_eq!(found.b.unwrap().told.text, "NodeCordoned n77");
     b.events.truncate(2000);
-    let shorter = first_divergence(|| a.side(), || b.side()).unwrap().unwrap();
-    assert_eq!((shorter.seq, shorter.b), (Seq(2001), None));
+    let shorter = reasons(&a, &b).1.divergence.unwrap();
+    assert_eq!((shorter.event, shorter.b), (Seq(2001), None));
     assert!(shorter.a.is_some());
 }
 
@@ -127,7 +138,7 @@ fn what_only_the_origin_tells_apart_is_the_same() {
     let a = lesson(&[], "abc");
     let mut b = a.clone();
     b.events = b.events.iter().map(|event| Event { origin: Seq(7), ..*event }).collect();
-    assert!(first_divergence(|| a.side(), || b.side()).unwrap().is_none());
+    assert_eq!(reasons(&a, &b).1.divergence, None);
 }
 
 #[test]
@@ -138,40 +149,83 @@ fn decisions_are_compared_whenever_they_were_taken() {
     a.wait(3).delete("fluentd", "n2", Why::Outdated, Seq::NONE);
     b.wait(1).delete("fluentd", "n2", Why::Outdated, Seq::NONE);
     b.wait(9).delete("fluentd", "n1", Why::Outdated, Seq::NONE);
-    let same = first_decision(a.side().unwrap(), b.side().unwrap()).unwrap();
-    assert_eq!(same, None);
+    assert_eq!(reasons(&a, &b).1.decision, None);
     let fluentd = a.cluster.daemon_sets().next().unwrap().0.id;
     a.gone("fluentd", "n1");
-    a.wait(1).create(fluentd, "n1", Seq::NONE);
+    let created = a.wait(1).create(fluentd, "n1", Seq::NONE);
     b.wait(1).delete("fluentd", "n3", Why::User, Seq::NONE);
-    let found = first_decision(a.side().unwrap(), b.side().unwrap()).unwrap().unwrap();
+    let found = reasons(&a, &b).1.decision.unwrap();
     assert_eq!((found.daemon_set.as_str(), found.node.as_str()), ("default/fluentd", "n1"));
-    assert_eq!((found.a.unwrap().verb, found.b), (Verb::Created, None));
-    assert_eq!(found.at(), seconds(7));
+    let decided = found.a.unwrap().told;
+    assert_eq!((decided.event, decided.at, decided.kind), (created.0, seconds(7), "PodCreated"));
+    assert_eq!(found.b, None);
 }
 
 #[test]
 fn causes_are_shared_by_what_was_done_to_each_node() {
-    let mut log = lesson(&[], "abc");
-    let (key, value) = (log.names.sym("gpu"), log.names.sym("true"));
+    let a = lesson(&[], "abc");
+    let mut b = lesson(&["n3"], "abc");
+    let (key, value) = (b.names.sym("gpu"), b.names.sym("true"));
     for name in ["n1", "n3"] {
-        let node = log.node(name);
+        let node = b.node(name);
         let taint = Taint { key, value, effect: Effect::NoExecute };
-        let tainted = log.push(Track::Cluster, Body::NodeTaintAdded { node, taint });
-        log.delete("fluentd", name, Why::NodeNoLongerFits, tainted);
+        let tainted = b.wait(1).push(Track::Cluster, Body::NodeTaintAdded { node, taint });
+        b.delete("fluentd", name, Why::NodeNoLongerFits, tainted);
     }
-    log.delete("fluentd", "n2", Why::User, Seq::NONE);
-    let wanted: Vec<_> =
-        ["n1", "n2", "n3", "n4"].map(|node| ("default/fluentd".to_owned(), node.to_owned())).into();
-    let causes = causes(|| log.side(), Time::MAX, &wanted).unwrap();
-    let shared = causes.shared("default/fluentd", ["n1", "n2", "n3", "n4"]);
-    assert_eq!(shared.len(), 2);
-    assert_eq!((shared[0].placements, shared[0].roots, shared[0].verb), (2, 2, Verb::Deleted));
-    assert_eq!(shared[0].why, Some(Why::NodeNoLongerFits));
-    assert!(matches!(shared[0].root.body, Body::NodeTaintAdded { .. }));
-    assert_eq!(causes.of("default/fluentd", "n1").unwrap().events.len(), 2);
-    assert_eq!((shared[1].placements, shared[1].why), (1, Some(Why::User)));
-    assert_eq!(causes.of("default/fluentd", "n4"), None);
+    b.delete("fluentd", "n2", Why::User, Seq::NONE);
+    let (comparison, reasons) = reasons(&a, &b);
+    let [lost] = comparison.groups[0].as_slice() else { panic!("{comparison:#?}") };
+    assert_eq!((lost.kind, lost.grouping.changed), (ChangeKind::Lost, 3));
+    let causes = &reasons.moments[0][0].groups[0];
+    assert_eq!(causes.len(), 2, "{causes:#?}");
+    let tainted = &causes[0];
+    assert_eq!((tainted.placements, tainted.roots, tainted.verb), (2, 2, Verb::Deleted));
+    assert_eq!((tainted.side, tainted.why), (Which::B, Some(Why::NodeNoLongerFits)));
+    assert_eq!(tainted.root().text, "NodeTaintAdded n1");
+    assert_eq!((tainted.decided.at, tainted.until), (seconds(1), seconds(2)));
+    assert_eq!((causes[1].placements, causes[1].why), (1, Some(Why::User)));
+    assert!(causes[1].because.links.is_empty());
+}
+
+#[test]
+fn a_placement_that_only_the_first_log_made_is_laid_to_that_log() {
+    let mut a = lesson(&[], "abc");
+    let b = lesson(&[], "abc");
+    let fluentd = a.cluster.daemon_sets().next().unwrap().0.id;
+    let joined = a.wait(1).join("n4", &[]);
+    a.create(fluentd, "n4", joined);
+    let (_, reasons) = reasons(&a, &b);
+    let cause = &reasons.moments[0][0].groups[0][0];
+    assert_eq!(
+        (cause.side, cause.verb, cause.root().text.as_str()),
+        (Which::A, Verb::Created, "NodeJoined n4")
+    );
+}
+
+#[test]
+fn a_time_line_shows_what_differs_for_how_long() {
+    let mut a = lesson(&[], "abc");
+    let mut b = lesson(&["n2"], "abc");
+    for name in ["n1", "n3"] {
+        b.wait(2).delete("fluentd", name, Why::User, Seq::NONE);
+        b.gone("fluentd", name);
+    }
+    let fluentd = b.cluster.daemon_sets().next().unwrap().0.id;
+    b.wait(20).create(fluentd, "n1", Seq::NONE);
+    a.wait(30);
+    let compare = |tolerance| {
+        let when = When::Timeline { tolerance: Micros::seconds(tolerance) };
+        let options = Options { when, group: true, ..Options::default() };
+        let mut compared = diff_with(|| a.side(), || b.side(), options).unwrap();
+        let reasons = why(|| a.side(), || b.side(), &mut compared, &|_, _, _| String::new()).unwrap();
+        (compared.comparison.timeline, reasons.stretches)
+    };
+    let (found, causes) = compare(0);
+    let shown: Vec<_> = found.iter().map(|s| (s.kind, s.from, s.to, s.grouping.changed)).collect();
+    let lost = |from, to: Option<i64>| (ChangeKind::Lost, seconds(from), to.map(seconds), 1);
+    assert_eq!(shown, [lost(2, Some(24)), lost(4, None)]);
+    assert_eq!((causes[0][0].side, causes[0][0].verb), (Which::B, Verb::Deleted));
+    assert_eq!(compare(22).0.len(), 1, "what lasts no longer than the tolerance is passed over");
 }
 
 #[test]
@@ -190,9 +244,10 @@ fn changes_are_grouped_and_costs_are_told_when_asked_for() {
         b.delete("fluentd", &format!("n{i:02}"), Why::NodeNoLongerFits, Seq::NONE);
         b.gone("fluentd", &format!("n{i:02}"));
     }
-    for when in [When::Settled, When::End, When::At(seconds(3)), When::EverySettled] {
-        let options = Options { when, group: true, over_time: true };
-        let comparison = diff_with(|| a.finished(), || b.finished(), options).unwrap();
+    let at = When::At { a: seconds(3), b: seconds(3) };
+    for when in [When::Settled, When::End, at, When::EverySettled] {
+        let options = Options { when, group: true, over_time: true, spans: false };
+        let comparison = diff_with(|| a.finished(), || b.finished(), options).unwrap().comparison;
         let [groups] = comparison.groups.as_slice() else { panic!("{comparison:#?}") };
         let [lost] = groups.as_slice() else { panic!("{groups:#?}") };
         assert_eq!((lost.kind, lost.name.as_str()), (ChangeKind::Lost, "fluentd"));

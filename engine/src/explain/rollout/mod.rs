@@ -11,12 +11,13 @@ use self::budget::{Budget, Holder};
 use self::trail::Trail;
 use super::WorkloadName;
 use super::daemon_pod::{find, no_such_daemon_set};
-use super::history::{ExplainError, History, Moment, Tales, Tape, Told, collect, tell};
+use super::history::{ExplainError, History, Moment, Tales, Tape, collect, tell};
 use super::pending::Pending;
 use crate::cluster::{DaemonSet, UpdateStrategy};
 use crate::names::Seq;
 use crate::quantity::IntOrPercent;
 use crate::time::Time;
+use crate::told::Told;
 
 /// How many holders of the budget are told.
 const HOLDERS_MAX: usize = 20;

@@ -143,7 +143,8 @@ fn blocking(explanation: &DaemonPodExplanation) -> String {
     }
 }
 
-fn clause(rule: &Rule) -> String {
+/// A rule that keeps pods off, in a clause.
+pub fn clause(rule: &Rule) -> String {
     let set = match &rule.set_by {
         SetBy::Event(event) => format!(" (#{} at {})", event.event, event.at),
         SetBy::NeverSince(event) => format!(" (never since it joined, #{})", event.event),

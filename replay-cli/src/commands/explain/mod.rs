@@ -1,9 +1,9 @@
 //! `kubetape explain`: why.
 
-mod daemon_pod;
+pub mod daemon_pod;
 mod event;
 mod rollout;
-mod words;
+pub mod words;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

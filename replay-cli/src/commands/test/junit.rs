@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{EXPECTED, Outcome, Verdict};
 use crate::output::ColorChoice;
 use crate::output::style::Style;
+use crate::output::xml::escaped;
 
 /// The document.
 pub fn document(suite: &str, outcomes: &[Outcome], took: Duration) -> String {
@@ -42,23 +43,6 @@ fn case(suite: &str, outcome: &Outcome, text: &mut String) -> std::fmt::Result {
     };
     let (message, body) = (escaped(&message), escaped(&body));
     writeln!(text, "{open}>\n      <{element} message=\"{message}\">{body}</{element}>\n    </testcase>")
-}
-
-/// A text as XML has it. Characters that XML cannot hold at all become question marks.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\n' | '\t' => escaped.push(c),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push('?'),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]
