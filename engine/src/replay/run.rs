@@ -195,6 +195,7 @@ fn actors(settings: &super::Settings, plays: Tracks) -> Vec<Box<dyn Actor>> {
     }
     if !plays.has(Track::Lifecycle) {
         actors.push(Box::new(lifecycle::TaintEviction::new()));
+        actors.push(Box::new(lifecycle::Drains::new()));
         actors.push(Box::new(lifecycle::OwnerGc::new()));
         actors.push(Box::new(lifecycle::PodGc::new(settings.node_lifecycle.clone())));
     }

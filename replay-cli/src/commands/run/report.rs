@@ -88,6 +88,8 @@ struct StoryRow {
     time: String,
     event: u64,
     text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drain: Option<String>,
     created: u64,
     deleted: u64,
 }
@@ -277,6 +279,9 @@ impl Summed<'_> {
                 };
                 writeln!(out, "{:21}-> {followed} {within}", "")?;
             }
+            if let Some(drained) = line.drained(names) {
+                writeln!(out, "{:21}-> {drained}", "")?;
+            }
         }
         match lines.len().saturating_sub(TOLD_MAX) {
             0 => Ok(()),
@@ -327,6 +332,7 @@ impl Summed<'_> {
             time: line.at.to_string(),
             event: line.seq.0,
             text: line.what(),
+            drain: line.drained(names),
             created: line.effects.values().map(|e| e.created).sum(),
             deleted: line.effects.values().map(|e| e.deleted).sum(),
         };

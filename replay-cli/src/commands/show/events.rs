@@ -230,7 +230,10 @@ fn details(body: &Body, state: &State) -> Map<String, Value> {
             "observedGeneration": status.observed_generation,
         }),
         Body::Reported { reason, message, .. } => json!({ "reason": text(reason), "message": text(message) }),
-        Body::PodUnschedulable { message, .. } => json!({ "message": text(message) }),
+        Body::DrainRequested { options, .. } => json!({ "options": doc(options) }),
+        Body::PodUnschedulable { message, .. }
+        | Body::DrainEnded { message, .. }
+        | Body::EvictionRefused { message, .. } => json!({ "message": text(message) }),
         Body::PodPhaseSet { phase, reason, .. } => {
             json!({ "phase": phase_words(phase), "reason": text(reason) })
         }
