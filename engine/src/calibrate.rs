@@ -113,7 +113,8 @@ impl Calibration {
         }
         let client = client_limit(&self.writes);
         settings.daemon_set.client = client.or(settings.daemon_set.client);
-        let workloads: Vec<_> = self.by_owner.into_iter().filter(|(_, steps)| steps.start.len() >= FEW).collect();
+        let workloads: Vec<_> =
+            self.by_owner.into_iter().filter(|(_, steps)| steps.start.len() >= FEW).collect();
         if workloads.len() > 1 {
             settings.kubelet.rules.extend(workloads.into_iter().map(|(owner, steps)| {
                 let key = names.object_key(owner);

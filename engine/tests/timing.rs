@@ -38,7 +38,9 @@ fn rollout(
 ) -> (Time, Micros) {
     let from = events.iter().position(trigger).unwrap();
     let generation = events[..from].iter().filter_map(|event| match event.body {
-        Body::StatusWritten { object, status } if named(names, object, name) => Some(status.observed_generation),
+        Body::StatusWritten { object, status } if named(names, object, name) => {
+            Some(status.observed_generation)
+        }
         _ => None,
     });
     let known = generation.max().unwrap_or(0);
@@ -64,9 +66,8 @@ fn phases(names: &Names, events: &[Event]) -> [(&'static str, Micros); 4] {
     let untainted =
         |event: &&Event| matches!(event.body, Body::NodeTaintRemoved { .. }) && event.at < rollout_from;
     let registered = events.iter().rfind(untainted).unwrap().at - joined;
-    let stormed = |event: &Event| {
-        matches!(event.body, Body::NodeLabelSet { key, .. } if names.text(key) == "storm")
-    };
+    let stormed =
+        |event: &Event| matches!(event.body, Body::NodeLabelSet { key, .. } if names.text(key) == "storm");
     let (storm_from, storm) = rollout(names, events, "selected", 500, stormed);
     let again = |event: &Event| applied(event, "agent") && event.at > storm_from;
     let (_, rolling) = rollout(names, events, "agent", 1_000, again);

@@ -63,7 +63,11 @@ impl Settings {
         to.line("retries", limit(controller.retries), "failed syncs of all DaemonSets that are tried again");
         let (initial, longest) =
             (controller.failed_pod_backoff_initial_us, controller.failed_pod_backoff_max_us);
-        to.line("failed_pod_backoff_initial_us", us(initial), "before another failed pod of a node is replaced");
+        to.line(
+            "failed_pod_backoff_initial_us",
+            us(initial),
+            "before another failed pod of a node is replaced",
+        );
         to.line("failed_pod_backoff_max_us", us(longest), "the longest such delay");
         to.section("scheduler", "kube-scheduler.");
         to.line("bind_us", us(self.scheduler.bind_us), "from a pod's creation to its binding");
@@ -78,7 +82,11 @@ impl Settings {
         to.line("unhealthy_zone_percent", nodes.unhealthy_zone_percent, "--unhealthy-zone-threshold");
         to.line("client", limit(nodes.client), "--kube-api-qps and --kube-api-burst");
         to.line("taint_workers", nodes.taint_workers, "nodes whose taints are written at once");
-        to.line("pod_gc_period_us", us(nodes.pod_gc_period_us), "between two passes of pod garbage collection");
+        to.line(
+            "pod_gc_period_us",
+            us(nodes.pod_gc_period_us),
+            "between two passes of pod garbage collection",
+        );
         to.line("pod_gc_quarantine_us", us(nodes.pod_gc_quarantine_us), "before pods of a missing node go");
     }
 }
@@ -134,7 +142,7 @@ fn us(us: Micros) -> String {
     let digits = us.0.to_string();
     let mut grouped = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 && !grouped.ends_with('-') {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) && !grouped.ends_with('-') {
             grouped.push('_');
         }
         grouped.push(digit);

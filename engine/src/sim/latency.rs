@@ -183,9 +183,8 @@ mod tests {
     use super::*;
 
     fn sorted(latency: &Latency) -> Vec<i64> {
-        let mut all: Vec<_> = (0..10_000_u64)
-            .map(|n| latency.at(Draw(n.wrapping_mul(u64::MAX / 10_000))).0)
-            .collect();
+        let mut all: Vec<_> =
+            (0..10_000_u64).map(|n| latency.at(Draw(n.wrapping_mul(u64::MAX / 10_000))).0).collect();
         all.sort_unstable();
         all
     }

@@ -158,7 +158,7 @@ impl Zones {
                 Disruption::None | Disruption::Full => Some(usual),
                 Disruption::Partial if size > settings.large_zone_nodes => {
                     Some(settings.secondary_eviction_interval_us)
-                },
+                }
                 Disruption::Partial => None,
             };
             while zone.open_at <= now && zone.waiting.first().is_some_and(|(_, _, look)| *look <= now) {
@@ -185,7 +185,9 @@ impl Zones {
         census.update(cluster);
         let state = |&(ready, unready): &(usize, usize)| match (ready, unready) {
             (0, 1..) => Disruption::Full,
-            (ready, unready) if unready > 2 && unready * 100 >= (ready + unready) * share => Disruption::Partial,
+            (ready, unready) if unready > 2 && unready * 100 >= (ready + unready) * share => {
+                Disruption::Partial
+            }
             _ => Disruption::None,
         };
         census.counts.iter().map(|(zone, count)| (*zone, (state(count), count.0 + count.1))).collect()
