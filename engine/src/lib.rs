@@ -121,6 +121,7 @@ pub mod replay;
 pub mod saved;
 pub mod selector;
 pub mod settings;
+pub mod shadow;
 pub mod sim;
 pub mod synth;
 pub mod time;

@@ -16,6 +16,7 @@ pub mod man;
 pub mod node;
 pub mod run;
 pub mod settings;
+pub mod shadow;
 pub mod show;
 pub mod sweep;
 pub mod synth;

@@ -16,7 +16,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::{Change, Cluster, Pod};
-use crate::event::{Body, ConditionStatus, Event, Phase, PodCondition, Track};
+use crate::event::{Body, ConditionStatus, Event, Kind, Kinds, Phase, PodCondition, Track};
 use crate::names::{Names, NodeId, PodId, Seq, Sym, sym};
 use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
@@ -215,6 +215,19 @@ impl Kubelet {
 impl Actor for Kubelet {
     fn name(&self) -> &'static str {
         "kubelet"
+    }
+
+    fn interests(&self) -> Kinds {
+        const INTERESTS: Kinds = Kinds::of(&[
+            Kind::PodBound,
+            Kind::PodCreated,
+            Kind::PodDeleted,
+            Kind::PodGone,
+            Kind::NodeReturned,
+            Kind::NodeConditionSet,
+            Kind::NodeJoined,
+        ]);
+        INTERESTS
     }
 
     fn observe(&mut self, seq: Seq, event: &Event, change: &Change, cluster: &Cluster, names: &Names) {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::{Change, Cluster};
-use crate::event::{Body, ConditionStatus, Event, PodCondition, Track};
+use crate::event::{Body, ConditionStatus, Event, Kind, Kinds, PodCondition, Track};
 use crate::names::{Names, NodeId, Seq, Sym, sym};
 use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
@@ -68,6 +68,11 @@ impl NodeHealth {
 impl Actor for NodeHealth {
     fn name(&self) -> &'static str {
         "node-health"
+    }
+
+    fn interests(&self) -> Kinds {
+        const INTERESTS: Kinds = Kinds::of(&[Kind::NodeSilent, Kind::NodeConditionSet]);
+        INTERESTS
     }
 
     fn observe(&mut self, seq: Seq, event: &Event, change: &Change, cluster: &Cluster, _names: &Names) {

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::{Change, Cluster, Node};
-use crate::event::{Body, ConditionStatus, Event, Flags, Track};
+use crate::event::{Body, ConditionStatus, Event, Flags, Kind, Kinds, Track};
 use crate::names::{Effect, Names, NodeId, Seq, Sym, Taint, sym};
 use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
@@ -156,6 +156,19 @@ impl NodeTaints {
 impl Actor for NodeTaints {
     fn name(&self) -> &'static str {
         "node-taints"
+    }
+
+    fn interests(&self) -> Kinds {
+        const INTERESTS: Kinds = Kinds::of(&[
+            Kind::NodeJoined,
+            Kind::NodeLeft,
+            Kind::NodeConditionSet,
+            Kind::NodeLabelSet,
+            Kind::NodeLabelRemoved,
+            Kind::NodeCordoned,
+            Kind::NodeUncordoned,
+        ]);
+        INTERESTS
     }
 
     fn observe(&mut self, seq: Seq, event: &Event, change: &Change, cluster: &Cluster, _names: &Names) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::{Change, Cluster};
-use crate::event::{Body, Event, Phase, Track, Why};
+use crate::event::{Body, Event, Kind, Kinds, Phase, Track, Why};
 use crate::names::{Names, NodeId, Seq, Sym};
 use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
@@ -65,6 +65,12 @@ impl PodGc {
 impl Actor for PodGc {
     fn name(&self) -> &'static str {
         "pod-gc"
+    }
+
+    fn interests(&self) -> Kinds {
+        const INTERESTS: Kinds =
+            Kinds::of(&[Kind::NodeLeft, Kind::NodeJoined, Kind::PodBound, Kind::PodCreated]);
+        INTERESTS
     }
 
     fn observe(&mut self, seq: Seq, event: &Event, _change: &Change, cluster: &Cluster, _names: &Names) {
