@@ -10,6 +10,7 @@ mod manifests;
 mod output;
 mod plan;
 mod selector;
+mod settings;
 mod state;
 mod tape;
 mod timespec;

@@ -9,13 +9,12 @@ use kubetape_engine::cluster::Cluster;
 use kubetape_engine::event::Track;
 use kubetape_engine::log::LogError;
 use kubetape_engine::names::Names;
-use kubetape_engine::replay::{
-    Injection, InjectionError, Plan, ReplayError, Settings, Timings, Tracks, Until,
-};
+use kubetape_engine::replay::{Injection, InjectionError, Plan, ReplayError, Timings, Tracks, Until};
 use kubetape_engine::time::Time;
 
 use crate::error::{CliError, Report};
 use crate::manifests::Manifests;
+use crate::settings::SettingsArgs;
 use crate::state;
 use crate::tape;
 use crate::timespec::{self, MOMENT_HELP, Moment};
@@ -40,9 +39,8 @@ pub struct Replayed {
     /// later at most), TIME, or +DURATION after the trace's last event
     #[arg(long, value_name = "WHEN", default_value = "settled")]
     pub until: UntilArg,
-    /// How the actors behave.
-    #[arg(skip)]
-    pub settings: Settings,
+    #[command(flatten)]
+    pub settings: SettingsArgs,
 }
 
 fn at_help() -> String {
@@ -84,7 +82,7 @@ impl Replayed {
     /// A manifest or the trace cannot be read.
     pub fn plan(&self, said: &Said) -> Result<Plan, CliError> {
         let (timings, names) = self.recorded_timings()?;
-        let (play, until, settings) = (self.play, self.until.0, self.settings.clone());
+        let (play, until, settings) = (self.play, self.until.0, self.settings.read()?);
         Ok(Plan {
             play,
             until,

@@ -6,7 +6,7 @@ use std::thread;
 use kubetape_engine::diff::{Side, SideError};
 use kubetape_engine::log::{LogError, MemoryStorage, Options, Reader, Writer};
 use kubetape_engine::names::Names;
-use kubetape_engine::replay::{self, Settings, Tracks};
+use kubetape_engine::replay::{self, Tracks};
 use kubetape_engine::time::Time;
 
 use super::Args;
@@ -14,6 +14,7 @@ use crate::error::CliError;
 use crate::output::Out;
 use crate::plan::{self, Replayed, Said, UntilArg};
 use crate::tape;
+use crate::settings::SettingsArgs;
 use crate::timespec::Moment;
 
 /// Two what-ifs on one trace.
@@ -118,7 +119,7 @@ fn what_ifs(trace: &Path, what_if: &WhatIf, out: &mut Out) -> Result<Sides, CliE
         namespace: what_if.namespace.clone(),
         play: what_if.play,
         until: what_if.until,
-        settings: Settings::default(),
+        settings: SettingsArgs::default(),
     };
     let (one, two) = (replayed(&what_if.manifests), replayed(&what_if.against));
     let (a, b) = thread::scope(|scope| {

@@ -20,6 +20,7 @@ use self::report::Summed;
 use crate::error::CliError;
 use crate::output::{Format, Out};
 use crate::plan::{self, Replayed, Said};
+use crate::settings;
 use crate::tape::{self, Output};
 
 const EXAMPLES: &str = "\
@@ -66,6 +67,7 @@ pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
     let mut reader = tape::reader(trace)?.ahead();
     let said = Said::default();
     let plan = args.replayed.plan(&said)?;
+    let settings = args.replayed.settings.origin().map(|from| (from, settings::digest(&plan.settings)));
     let mut sink = Kept { target: Target::open(args, out)?, history: History::default() };
     let mut progress = out.progress("replaying");
     let mut show = |done, _| progress.update(done, None, "events of the trace");
@@ -81,7 +83,8 @@ pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
         out.warn(format!("{}: {torn}", trace.display()));
     }
     let digest = sink.target.finish()?;
-    let report = Summed { args, world: &world, summary: &summary, history: &sink.history, digest, took };
+    let report =
+        Summed { args, world: &world, summary: &summary, history: &sink.history, settings, digest, took };
     report.warn(out);
     match args.format {
         Format::Text => report.print(out)?,
