@@ -15,7 +15,6 @@ use super::nodes::{LabelSet, NodeMaker, NodePools, UNMENTIONED_KEYS};
 use super::random::{Purpose, Seed};
 use super::schedule::{Process, Rates, Schedule};
 use super::trace::BEGIN;
-use crate::actors::daemonset;
 use crate::event::{Body, Event, Track};
 use crate::names::{Names, NodeId};
 use crate::replay::{Plan, Settings, Source, SourceError, Until};
@@ -141,10 +140,7 @@ pub fn find(name: &str) -> Option<&'static Preset> {
 /// How the actors behave: schedulers and kubelets take no time, and the controller may write as fast as it can; it
 /// still creates or deletes at most 250 pods in one go.
 pub fn settings() -> Settings {
-    let mut settings = Settings { daemon_set: daemonset::Settings::unlimited(), ..Settings::default() };
-    settings.scheduler.bind_us = Micros::ZERO;
-    (settings.kubelet.start_us, settings.kubelet.stop_us) = (Micros::ZERO, Micros::ZERO);
-    settings
+    Settings::instant()
 }
 
 /// What a workload is replayed with: everything simulated, until the last event's last consequence at its moment.

@@ -9,7 +9,7 @@ use super::outcome::{Creation, Deletion, Report, SyncOutcome};
 use super::revision::RevisionOperation;
 use crate::event::WorkloadStatus;
 use crate::names::{NodeId, ObjectId, PodId, Seq, Sym};
-use crate::time::Micros;
+use crate::time::{Micros, Time};
 
 /// One call of the API server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +44,8 @@ pub(super) struct Flight {
     pub started: bool,
     pub failed: bool,
     pub requeue_after: Option<Micros>,
+    /// Before this moment nothing is written; `None` for no such moment.
+    pub not_before: Option<Time>,
 }
 
 impl Flight {
@@ -66,6 +68,7 @@ impl Flight {
             started: false,
             failed: out.error.is_some(),
             requeue_after: out.requeue_after,
+            not_before: None,
         }
     }
 }

@@ -16,7 +16,6 @@ mod expectations;
 mod flight;
 mod grouping;
 mod index;
-mod limit;
 mod manage;
 mod name_order;
 mod opinion;
@@ -40,7 +39,6 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use admission::Refusal;
 pub(crate) use api::ApiServer;
-pub use limit::RateLimit;
 pub(crate) use opinion::{Opinion, Patchwork, Wants};
 pub use outcome::{Creation, Deletion, Report, SyncError, SyncOutcome};
 pub(crate) use pod::DaemonPod;
@@ -48,6 +46,8 @@ pub use revision::{RevisionOperation, revision_hash};
 pub use rollout::Limits;
 pub use settings::Settings;
 
+pub use super::RateLimit;
+use super::limit::Bucket;
 use flight::{Flight, Write};
 use views::{Scene, Views};
 
@@ -119,7 +119,7 @@ struct State {
     backoff: backoff::Backoff,
     /// Syncs whose writes are not all out.
     flights: Vec<Flight>,
-    client: limit::Bucket,
+    client: Bucket,
     /// By number of object and of node: the last event about a pod of the one on the other.
     touched: Vec<Vec<Seq>>,
 }
@@ -191,7 +191,7 @@ impl DaemonSetController {
     fn start(&mut self, key: Key, woken_by: Seq, context: &mut Context<'_>) {
         self.syncs += 1;
         // Where writes may have to wait, even a sync that does nothing waits for its turn behind them.
-        let at_once = self.settings.client.is_none() && self.observer.is_none();
+        let at_once = !self.writes_may_wait() && self.observer.is_none();
         if at_once && self.has_nothing_to_do(key, context) {
             self.state.queue.forget(key);
             return;
@@ -200,8 +200,12 @@ impl DaemonSetController {
         if let Some(object) = out.object.and_then(|id| context.cluster.object(id)) {
             let observed = out.observes.then_some(object.generation);
             let mut flight = Flight::new(key, woken_by, &out, object.id, observed);
-            if self.settings.client.is_some() {
+            if self.writes_may_wait() {
                 flight.writes.extend(flight::writes(&out));
+                if self.settings.sync_us > Micros::ZERO {
+                    flight.not_before = Some(context.now + self.settings.sync_us);
+                    flight.delayed = true;
+                }
                 self.state.flights.push(flight);
             } else {
                 // Nothing holds writes back, so they are out at once.
@@ -221,6 +225,10 @@ impl DaemonSetController {
         }
     }
 
+    fn writes_may_wait(&self) -> bool {
+        self.settings.client.is_some() || self.settings.sync_us > Micros::ZERO
+    }
+
     /// Whether a sync would certainly do nothing: the last one had nothing to do but to write a status, nothing of the
     /// DaemonSet has changed since, and the status is right.
     fn has_nothing_to_do(&mut self, key: Key, context: &Context<'_>) -> bool {
@@ -237,8 +245,10 @@ impl DaemonSetController {
     /// one of them came to its end.
     fn write(&mut self, context: &mut Context<'_>) -> bool {
         let mut ended = false;
-        while !self.state.flights.is_empty() {
-            let mut flight = self.state.flights.remove(0);
+        let now = context.now;
+        let ripe = |flight: &Flight| flight.not_before.is_none_or(|at| at <= now);
+        while let Some(first) = self.state.flights.iter().position(ripe) {
+            let mut flight = self.state.flights.remove(first);
             if self.write_flight(&mut flight, context) {
                 self.end(&flight, context.now);
                 ended = true;
@@ -444,7 +454,9 @@ impl Actor for DaemonSetController {
         if !self.state.nodes.is_empty() || (idle && queue.has_ready(busy)) {
             return Some(Time::MIN);
         }
-        let written = self.settings.client.filter(|_| !flights.is_empty()).map(|limit| client.next_at(limit));
+        let ripe = flights.iter().map(|flight| flight.not_before.unwrap_or(Time::MIN)).min();
+        let client = self.settings.client.map_or(Time::MIN, |limit| client.next_at(limit));
+        let written = ripe.map(|ripe| ripe.max(client));
         written.into_iter().chain(queue.next_at().filter(|_| idle)).min()
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Key;
-use super::limit::{Bucket, RateLimit};
+use crate::actors::limit::{Bucket, RateLimit};
 use crate::names::{Names, Seq};
 use crate::time::{Micros, Time};
 
