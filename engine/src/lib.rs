@@ -118,6 +118,7 @@ pub mod quantity;
 pub mod replay;
 pub mod saved;
 pub mod selector;
+pub mod shadow;
 pub mod sim;
 pub mod synth;
 pub mod time;

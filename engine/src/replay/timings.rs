@@ -226,6 +226,8 @@ impl Actor for RecordedNodes {
     }
 
     fn act(&mut self, context: &mut Context<'_>) {
+        // A pod whose deletion was asked for twice ends once.
+        let mut ended = Vec::new();
         while let Some(&Reverse(timer)) = self.timers.peek()
             && timer.at <= context.now
         {
@@ -234,10 +236,14 @@ impl Actor for RecordedNodes {
                 self.made_anew.remove(&timer.made);
             }
             let pod = context.cluster.pod(timer.pod).filter(|pod| !pod.gone && pod.made == timer.made);
-            let Some(pod) = pod else { continue };
+            let Some(pod) = pod.filter(|_| !ended.contains(&timer.pod)) else { continue };
             let starting = matches!(timer.body, Body::PodPhaseSet { phase: Phase::Running, .. });
-            if starting && pod.terminating() {
+            let deleting = matches!(timer.body, Body::PodDeleted { .. });
+            if (starting || deleting) && pod.terminating() {
                 continue;
+            }
+            if matches!(timer.body, Body::PodGone { .. }) {
+                ended.push(timer.pod);
             }
             let body = on_pod(timer.body, timer.pod, pod.node, context.now);
             context.emit(timer.track, timer.cause, body);
@@ -271,6 +277,13 @@ fn on_pod(body: Body, id: PodId, target: Option<crate::names::NodeId>, now: Time
             Body::PodConditionSet { pod: id, condition, status, since: now.api_seconds() }
         }
         Body::PodRestarted { restarts, .. } => Body::PodRestarted { pod: id, restarts },
+        Body::PodDeleted { why, grace_s, .. } => {
+            let deadline = (now + Micros::seconds(i64::from(grace_s))).api_seconds();
+            Body::PodDeleted { pod: id, why, grace_s, deadline }
+        }
+        Body::PodLabelSet { key, value, .. } => Body::PodLabelSet { pod: id, key, value },
+        Body::PodLabelRemoved { key, .. } => Body::PodLabelRemoved { pod: id, key },
+        Body::PodNominated { node, .. } => Body::PodNominated { pod: id, node },
         Body::PodGone { .. } => Body::PodGone { pod: id },
         other => other,
     }

@@ -80,7 +80,7 @@ pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
 }
 
 /// Opens all sources, and adds up their sizes where all are files.
-fn open(paths: &[PathBuf]) -> Result<(Vec<Source>, Option<u64>), CliError> {
+pub(super) fn open(paths: &[PathBuf]) -> Result<(Vec<Source>, Option<u64>), CliError> {
     let mut total = Some(0);
     let mut sources = Vec::new();
     for path in paths {
@@ -114,7 +114,7 @@ fn write(log: &mut Draft, names: &Names, imported: &Imported) -> Result<(), CliE
 }
 
 /// The importer's words, in the form of all others: message, place, hint.
-fn failure(error: ImportError) -> CliError {
+pub(super) fn failure(error: ImportError) -> CliError {
     let place = match &error {
         ImportError::BadJson { place, column, .. } => Some(format!("{place}:{column}")),
         ImportError::CutOff { place }

@@ -14,6 +14,7 @@ pub mod log;
 pub mod man;
 pub mod node;
 pub mod run;
+pub mod shadow;
 pub mod show;
 pub mod sweep;
 pub mod synth;

@@ -20,6 +20,7 @@ Commands:
   import       Make a log from recordings of a real cluster
   run          Replay a trace: play back what came from outside, simulate the controllers
   diff         Compare the placements of two logs (runs or recordings), and say why they differ
+  shadow       Compare a recording's decisions with kubetape's own, one by one
   explain      Explain why a pod is, or is not, on a node; what a rollout waits for; what an event
                brought about
   verify       Check that a trace gives the same run each time

@@ -92,6 +92,11 @@ pub(super) struct Fleet {
 impl Fleet {
     /// Groups pods by node. `nodes` has to be up to date.
     pub fn group(&mut self, cluster: &Cluster, names: &Names, claimed: &[DaemonPod]) {
+        self.group_by(|node| cluster.present_node(node).is_some(), names, claimed);
+    }
+
+    /// Groups pods by node, given which nodes exist.
+    pub fn group_by(&mut self, exists: impl Fn(NodeId) -> bool, names: &Names, claimed: &[DaemonPod]) {
         let counted = || claimed.iter().filter(|pod| !pod.is_past());
         self.starts.clear();
         self.starts.resize(names.node_count() + 2, 0);
@@ -112,7 +117,7 @@ impl Fleet {
         }
         self.missing.clear();
         for pod in &self.pods {
-            if cluster.present_node(pod.node).is_none() && self.missing.last() != Some(&pod.node) {
+            if !exists(pod.node) && self.missing.last() != Some(&pod.node) {
                 self.missing.push(pod.node);
             }
         }

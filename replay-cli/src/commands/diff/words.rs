@@ -204,9 +204,12 @@ pub struct Figure {
     pub b: String,
 }
 
+/// How a figure is told of one side.
+type Telling = fn(&FiguresRow) -> String;
+
 /// What a DaemonSet cost on either side: figures that differ, or all.
 pub fn figures(row: &OverTimeRow, all: bool) -> Vec<Figure> {
-    let of: [(&'static str, fn(&FiguresRow) -> String); 8] = [
+    let of: [(&'static str, Telling); 8] = [
         ("first rollout", |f| rollouts(f.rollouts.iter().filter(|rollout| rollout.initial))),
         ("updates", |f| rollouts(f.rollouts.iter().filter(|rollout| !rollout.initial))),
         ("unavailable at most", |f| f.peak_unavailable.to_string()),
