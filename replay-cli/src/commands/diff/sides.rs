@@ -13,8 +13,8 @@ use super::Args;
 use crate::error::CliError;
 use crate::output::Out;
 use crate::plan::{self, Replayed, Said, UntilArg};
-use crate::tape;
 use crate::settings::SettingsArgs;
+use crate::tape;
 use crate::timespec::Moment;
 
 /// Two what-ifs on one trace.
