@@ -141,8 +141,8 @@ fn placements_and_statuses_are_the_recorded_ones_while_pods_behave_as_they_did()
         assert!(comparison.moments.len() > 1, "{name}");
         assert_same(&comparison);
         for moment in &comparison.moments {
-            let recorded = statuses(&replayed.names, &replayed.trace, moment.at);
-            assert_eq!(statuses(&replayed.run_names, &replayed.run, moment.at), recorded, "{name}");
+            let recorded = statuses(&replayed.names, &replayed.trace, moment.at_a);
+            assert_eq!(statuses(&replayed.run_names, &replayed.run, moment.at_b), recorded, "{name}");
         }
     }
 }
