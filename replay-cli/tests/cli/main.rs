@@ -13,3 +13,4 @@ mod run;
 mod shadow;
 mod shell;
 mod show;
+mod worked;

@@ -5,13 +5,16 @@ mod node_health;
 mod node_taints;
 mod owner_gc;
 mod pod_gc;
+mod settings;
 mod taint_eviction;
+mod taint_writes;
 mod zones;
 
 pub use node_health::NodeHealth;
 pub use node_taints::NodeTaints;
 pub use owner_gc::OwnerGc;
 pub use pod_gc::PodGc;
+pub use settings::Settings;
 pub use taint_eviction::TaintEviction;
 
 use crate::cluster::Node;
