@@ -147,8 +147,12 @@ fn start(
     if let Some(wrap) = plan.wrap {
         actors = actors.into_iter().map(wrap).collect();
     }
+    let (world, rest) = match from {
+        None => (World::new(plan.names, actors), None),
+        Some(from) => (World::new(plan.names, Vec::new()), Some((from, actors))),
+    };
     let mut run = Run {
-        world: World::new(plan.names, Vec::new()),
+        world,
         playback: Playback::new(plays),
         source,
         sink,
@@ -166,9 +170,8 @@ fn start(
         trace_end: None,
         by_track: [0; 16],
     };
-    match from {
-        None => run.world.actors = actors,
-        Some(from) => run.go_back_to(from, actors, plays)?,
+    if let Some((from, actors)) = rest {
+        run.go_back_to(from, actors, plays)?;
     }
     let ended_by = run.go(plan.until)?;
     run.flush(true)?;
@@ -181,8 +184,8 @@ fn start(
 fn actors(settings: &super::Settings, plays: Tracks) -> Vec<Box<dyn Actor>> {
     let mut actors: Vec<Box<dyn Actor>> = Vec::new();
     if !plays.has(Track::Lifecycle) {
-        actors.push(Box::new(lifecycle::NodeHealth::new()));
-        actors.push(Box::new(lifecycle::NodeTaints::new()));
+        actors.push(Box::new(lifecycle::NodeHealth::new(settings.node_lifecycle.clone())));
+        actors.push(Box::new(lifecycle::NodeTaints::new(settings.node_lifecycle.clone())));
     }
     if !plays.has(Track::DaemonSet) {
         actors.push(Box::new(DaemonSetController::new(settings.daemon_set.clone())));
@@ -193,7 +196,7 @@ fn actors(settings: &super::Settings, plays: Tracks) -> Vec<Box<dyn Actor>> {
     if !plays.has(Track::Lifecycle) {
         actors.push(Box::new(lifecycle::TaintEviction::new()));
         actors.push(Box::new(lifecycle::OwnerGc::new()));
-        actors.push(Box::new(lifecycle::PodGc::new()));
+        actors.push(Box::new(lifecycle::PodGc::new(settings.node_lifecycle.clone())));
     }
     if !plays.has(Track::Kubelet) {
         actors.push(Box::new(Kubelet::new(settings.kubelet.clone())));

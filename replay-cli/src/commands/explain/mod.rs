@@ -90,7 +90,7 @@ enum What {
         #[arg(value_name = "NAMESPACE/NAME")]
         name: String,
     },
-    /// What an event goes back to, and what it brought about up to the end of the log
+    /// What an event goes back to, and what it brought about up to the moment
     #[command(after_help = "Examples:\n  kubetape explain run.tape event '#40'")]
     Event {
         /// Its number
@@ -156,7 +156,7 @@ fn explain(args: &Args) -> Result<Explanation, ExplainError> {
             Explanation::Rollout(Box::new(explain::explain_rollout(&tape, &name, moment)?))
         }
         (Some(What::Event { event }), ..) => {
-            Explanation::Event(Box::new(explain::explain_event(&tape, *event)?))
+            Explanation::Event(Box::new(explain::explain_event(&tape, *event, moment)?))
         }
         (None, daemon_set, node) => {
             // clap asks for both where no other question is put.
