@@ -2,7 +2,8 @@
 //!
 //! One file is one log; [`mod@format`] tells its bytes. A [`Writer`] appends batches of events, each committed as a whole
 //! or not at all; a [`Reader`] hands them out in order, checked. A [`Draft`] is an output that takes its name only when
-//! it is whole. A run has an identity, [`Digest`], that does not depend on how it was cut into batches or whether it was
+//! it is whole. [`seek()`] finds the state at a moment, and [`Lookup`] the events that touch a node or an object, without
+//! reading all. A run has an identity, [`Digest`], that does not depend on how it was cut into batches or whether it was
 //! written at all ([`Identity`]).
 //!
 //! ```

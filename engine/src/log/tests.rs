@@ -278,7 +278,7 @@ fn version_1_is_read_and_stays_version_1() {
     more.iter_mut().for_each(|event| event.at = back[back.len() - 1].at);
     more.iter_mut().for_each(|event| event.cause = Seq::NONE);
     // Far more than what calls for an index.
-    for _ in 0..700 {
+    for _ in 0..1_200 {
         writer.append(&names, &more).unwrap();
     }
     writer.known_until(Time(i64::MAX));
@@ -288,12 +288,12 @@ fn version_1_is_read_and_stays_version_1() {
     assert!(bytes.len() > 1 << 20);
     let mut names = names;
     let (all, _) = read(bytes.clone(), &mut names).unwrap();
-    assert_eq!(all.len(), 701 * VERSION_1_EVENTS);
+    assert_eq!(all.len(), 1_201 * VERSION_1_EVENTS);
     let report = verify::verify_storage(&|| Ok(Box::new(storage.clone()))).unwrap();
     assert!(report.is_sound(), "{report}");
     // Who reads version 1 alone knows no index.
     let kinds = (64..bytes.len() - 64).step_by(16).filter(|&at| bytes[at..at + 4] == format::FRAME_MAGIC);
-    assert!(kinds.clone().count() > 700);
+    assert!(kinds.clone().count() > 1_200);
     assert!(kinds.map(|at| bytes[at + 4]).all(|kind| kind != format::FrameKind::Index as u8));
 }
 

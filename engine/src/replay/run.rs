@@ -234,8 +234,7 @@ impl Run<'_> {
             let played = self.peek()?.map(|event| event.at);
             let injected = self.injections.front().map(|injection| injection.at.or(played));
             let injected = injected.map(|at| at.or(self.first).unwrap_or(Time(0)));
-            let due = self.world.due();
-            let next = [played, injected, due].into_iter().flatten().min();
+            let next = earlier(earlier(played, injected), self.world.due());
             if let Some((at, ended_by)) = self.end(until, next, played.or(injected)) {
                 self.activity.end(at);
                 return Ok(ended_by);
@@ -402,5 +401,13 @@ impl Run<'_> {
             milestones: self.narrative.as_mut().map(Narrative::take).unwrap_or_default(),
             undefined_priority_classes: super::undefined_priority_classes(&self.world),
         }
+    }
+}
+
+/// The earlier of two moments that may come.
+fn earlier(a: Option<Time>, b: Option<Time>) -> Option<Time> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
     }
 }
