@@ -37,8 +37,8 @@ impl Lab {
     /// A cluster that begins at a second of the epoch.
     fn at(second: i64, nodes: &[&str]) -> Lab {
         let actors: Vec<Box<dyn kubetape_engine::sim::Actor>> = vec![
-            Box::new(NodeHealth::new()),
-            Box::new(NodeTaints::new()),
+            Box::new(NodeHealth::default()),
+            Box::new(NodeTaints::default()),
             Box::new(DaemonSetController::new(Default::default())),
             Box::new(Scheduler::new(Default::default())),
             Box::new(TaintEviction::new()),

@@ -33,11 +33,13 @@ pub mod format;
 mod ahead;
 mod behind;
 mod checkpoint;
+mod close;
 mod codec;
 mod decode_names;
 mod decoder;
 mod dictionary;
 mod digest;
+mod draft;
 mod encode_names;
 mod encoder;
 mod error;
@@ -46,6 +48,10 @@ mod file;
 mod frame;
 mod frames;
 mod header;
+mod index;
+mod indexing;
+mod landmarks;
+mod lookup;
 mod payload;
 mod reader;
 mod repair;
@@ -66,6 +72,9 @@ mod fault_tests;
 #[allow(clippy::unwrap_used)]
 mod fuzz_tests;
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod lookup_tests;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -76,11 +85,13 @@ mod tests;
 
 pub use ahead::ReadAhead;
 pub use digest::Digest;
+pub use draft::Draft;
 pub use encoder::Identity;
 pub use error::{Damage, LogError, Torn};
 pub use faulty::{Fault, FaultyStorage};
-pub use file::{Draft, FileStorage};
+pub use file::FileStorage;
 pub use header::State;
+pub use lookup::{Lookup, Part, Subject};
 pub use reader::{Batch, Reader};
 pub use repair::{Repaired, repair};
 pub use seek::{Checkpoint, Moment, Position, SeekError, checkpoint, seek, seek_in};

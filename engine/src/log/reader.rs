@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::ahead::ReadAhead;
+use super::decode_names::LogNames;
 use super::decoder::Decoder;
 use super::digest::{Digest, RunHasher};
 use super::encode_names::NameTables;
@@ -76,6 +77,17 @@ impl Reader {
     /// A reader that goes on where frames and decoder are.
     pub(super) fn resume(frames: Frames, decoder: Decoder) -> Reader {
         Reader { frames, decoder, failed: false }
+    }
+
+    /// The log's dictionary as far as it was read, and where that ends.
+    pub(super) fn known(&self) -> (&LogNames, u64) {
+        (&self.decoder.names, self.frames.offset())
+    }
+
+    /// Until when the log is known to be complete, as far as it was read: what its writer said when it closed the log, and
+    /// the last event's time at least. None before the first event.
+    pub fn known_until(&self) -> Option<Time> {
+        self.frames.known_until()
     }
 
     /// Computes the run's digest while reading, which takes about a third more time. To be asked for before the

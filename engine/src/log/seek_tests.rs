@@ -20,7 +20,7 @@ const DAEMON_SET: &str = r#"{"metadata":{"generation":2},"spec":{"minReadySecond
 {"name":"x","image":"y","resources":{"requests":{"cpu":"100m"}},"ports":[{"containerPort":1,"hostPort":2}]}]}}}}"#;
 
 /// Events that a cluster can take, with new names all along.
-fn event(names: &mut Names, cluster: &Cluster, i: u64) -> Event {
+pub(super) fn event(names: &mut Names, cluster: &Cluster, i: u64) -> Event {
     let named = |names: &mut Names, n: u64| {
         let name = names.sym(&format!("worker-{n}"));
         names.node(name)

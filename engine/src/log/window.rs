@@ -8,18 +8,23 @@ use super::format::ALIGN;
 use super::storage::{Storage, read_full};
 
 /// Reads ahead by this many bytes.
-const READ_AHEAD: usize = 1 << 20;
+pub(super) const READ_AHEAD: usize = 1 << 20;
+
+/// Reads so many bytes where only a header or a small frame is expected.
+pub(super) const GLANCE: usize = 4 << 10;
 
 /// A window over a storage.
 pub(super) struct Window {
     pub storage: Box<dyn Storage>,
+    /// Reads at least so many bytes at once.
+    pub ahead: usize,
     bytes: AlignedVec,
     start: u64,
 }
 
 impl Window {
     pub fn new(storage: Box<dyn Storage>) -> Window {
-        Window { storage, bytes: AlignedVec::new(), start: 0 }
+        Window { storage, ahead: READ_AHEAD, bytes: AlignedVec::new(), start: 0 }
     }
 
     /// Bytes from an offset on, aligned to 16 in memory; fewer than `len` only where the storage ends.
@@ -52,7 +57,7 @@ impl Window {
     fn fill(&mut self, offset: u64, len: usize) -> io::Result<()> {
         // What is left of the file bounds the room that is taken, whatever length a damaged frame states.
         let left = usize::try_from(self.storage.len()?.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let want = len.max(READ_AHEAD).min(left);
+        let want = len.max(self.ahead).min(left);
         self.start = offset;
         self.bytes.clear();
         self.bytes.resize(want, 0);

@@ -120,6 +120,7 @@ fn json_of(stat: &Stat) -> serde_json::Value {
         "bytes": stat.bytes,
         "checkpoints": stat.checkpoints,
         "checkpointBytes": stat.checkpoint_bytes,
+        "indexBytes": stat.index_bytes,
         "batches": stat.batches,
         "events": stat.events,
         "genesisEvents": stat.genesis,
@@ -130,6 +131,7 @@ fn json_of(stat: &Stat) -> serde_json::Value {
         "pods": stat.pods,
         "from": stat.first_time.map(|time| time.to_string()),
         "to": stat.last_time.map(|time| time.to_string()),
+        "knownUntil": stat.known_until.map(|time| time.to_string()),
         "closed": stat.closed,
     })
 }
@@ -139,6 +141,9 @@ fn print(stat: &Stat, out: &mut Out) -> Result<(), CliError> {
     writeln!(out, "{events} events in {batches} batches, {genesis} of them the state at the beginning")?;
     if let (Some(first), Some(last)) = (stat.first_time, stat.last_time) {
         writeln!(out, "from {first} to {last} ({})", last - first)?;
+        if let Some(known) = stat.known_until.filter(|known| *known > last) {
+            writeln!(out, "known until {known}: nothing happened after the last event")?;
+        }
     }
     let objects: Vec<_> = stat.objects.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
     writeln!(out, "{nodes} nodes, {pods} pods created; objects: {}", or_none(&objects.join(", ")))?;
@@ -146,7 +151,9 @@ fn print(stat: &Stat, out: &mut Out) -> Result<(), CliError> {
         Some(n) => format!(", {}.{:02} bytes per event", n / 100, n % 100),
         None => String::new(),
     };
-    writeln!(out, "{bytes} bytes{per_event}; {checkpoints} checkpoints of {} bytes", stat.checkpoint_bytes)?;
+    let (of_checkpoints, of_indexes) = (stat.checkpoint_bytes, stat.index_bytes);
+    let indexes = if of_indexes > 0 { format!("; indexes of {of_indexes} bytes") } else { String::new() };
+    writeln!(out, "{bytes} bytes{per_event}; {checkpoints} checkpoints of {of_checkpoints} bytes{indexes}")?;
     writeln!(out, "{}", if stat.closed { "closed by its writer" } else { "not closed by its writer" })?;
     writeln!(out)?;
     for (track, count) in &stat.tracks {

@@ -10,6 +10,7 @@ mod import;
 mod node;
 mod readme;
 mod run;
+mod shadow;
 mod shell;
 mod show;
 mod worked;

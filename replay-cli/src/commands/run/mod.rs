@@ -13,6 +13,7 @@ use kubetape_engine::event::Event;
 use kubetape_engine::log::{Digest, Draft, Identity, Options, Reader};
 use kubetape_engine::names::{Names, Seq};
 use kubetape_engine::replay::{self, Sink, SourceError};
+use kubetape_engine::time::Time;
 
 use self::history::History;
 use self::report::Summed;
@@ -133,6 +134,12 @@ impl Sink for Kept {
         match &mut self.target {
             Target::Log(draft) => Sink::checkpoint(&mut ***draft, names, cluster, memory),
             Target::Nowhere(_) => Ok(()),
+        }
+    }
+
+    fn ended(&mut self, end: Time) {
+        if let Target::Log(draft) = &mut self.target {
+            draft.known_until(end);
         }
     }
 }
