@@ -11,6 +11,7 @@
 
 mod book;
 mod course;
+mod others;
 mod past;
 mod report;
 mod words;
@@ -108,6 +109,11 @@ impl Shadow {
         self.report.span = Some((begin, event.at));
         if !event.flags.has(Flags::GENESIS) && event.track == Track::DaemonSet {
             self.judge(seq, event);
+        }
+        if !event.flags.has(Flags::GENESIS)
+            && let Some((kind, same)) = others::judge(event, &self.cluster, &self.names)
+        {
+            self.judge_others(kind, same, seq, event);
         }
         let change = self.cluster.apply(&mut self.names, seq, event)?;
         self.controller.observe(seq, event, &change, &self.cluster, &self.names);
@@ -331,6 +337,27 @@ impl Shadow {
     fn course(&mut self, owner: ObjectId) -> (&mut Course, Desk<'_>) {
         let desk = Desk { controller: &self.controller, cluster: &self.cluster, names: &self.names };
         (self.courses.entry(owner).or_default(), desk)
+    }
+
+    /// Counts what another controller wrote. What nobody signs was attributed by the rules that it would be held against.
+    fn judge_others(&mut self, kind: Kind, same: bool, seq: Seq, event: &Event) {
+        let tally = self.report.tallies.entry(kind).or_default();
+        if event.flags.has(Flags::INFERRED) {
+            tally.unattributed += 1;
+            tally.unattributed_alike += u64::from(same);
+        } else if same {
+            tally.agreed += 1;
+        } else {
+            tally.disagreed += 1;
+            let (seq, at) = (seq, event.at);
+            let recorded = words::write(&event.body, &self.cluster, &self.names);
+            let about = match event.body.node() {
+                Some(node) => format!("Node {}", self.names.node_name(node)),
+                None => "a pod".to_owned(),
+            };
+            let (ours, state) = ("nothing of the kind".to_owned(), String::new());
+            self.report.disagreements.push(Disagreement { kind, seq, at, about, recorded, ours, state });
+        }
     }
 
     fn owner_of(&self, revision: RevisionId) -> Option<ObjectId> {

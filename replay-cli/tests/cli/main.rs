@@ -11,6 +11,7 @@ mod log;
 mod node;
 mod readme;
 mod run;
+mod shadow;
 mod shell;
 mod show;
 mod worked;

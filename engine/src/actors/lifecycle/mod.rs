@@ -16,3 +16,11 @@ pub use owner_gc::OwnerGc;
 pub use pod_gc::PodGc;
 pub use settings::Settings;
 pub use taint_eviction::TaintEviction;
+
+use crate::cluster::Node;
+use crate::names::Sym;
+
+/// The NoSchedule taints that node lifecycle wants a node to have, and the NoExecute one.
+pub(crate) fn wanted_taints(node: &Node) -> (Vec<Sym>, Option<Sym>) {
+    NodeTaints::wanted(node)
+}

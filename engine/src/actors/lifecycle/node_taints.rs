@@ -56,7 +56,7 @@ impl NodeTaints {
     }
 
     /// The taint keys that a node should have, by effect.
-    fn wanted(node: &Node) -> (Vec<Sym>, Option<Sym>) {
+    pub(crate) fn wanted(node: &Node) -> (Vec<Sym>, Option<Sym>) {
         let mut no_schedule = Vec::new();
         let ready = node.condition(sym::READY);
         let unready = match ready {
