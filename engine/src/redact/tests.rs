@@ -171,8 +171,7 @@ fn values_of_variables_and_annotations_are_gone_and_changes_are_not() {
         let name = names.sym("x");
         let key = crate::names::ObjectKey { kind: name, namespace: name, name, incarnation: 0 };
         let (object, manifest) = (names.object(key), names.doc(text));
-        let event =
-            Event::new(crate::time::Time(0), crate::event::Track::User, Body::Applied { object, manifest });
+        let event = Event::new(Time(0), crate::event::Track::User, Body::Applied { object, manifest });
         let mut translator = Translator::new(&rules, Pseudonyms::collecting(&Key::new(b"k"), true));
         translator.translate(&names, &[event]);
         let mut translator = Translator::new(&rules, translator.into_pseudonyms().assigned());
