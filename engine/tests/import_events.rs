@@ -1,5 +1,5 @@
 //! Clusters of which only Kubernetes Events were kept.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;

@@ -106,7 +106,7 @@ fn rules_are_for_workloads_images_and_node_labels() {
         Rule { workload: Some("default/agent".to_owned()), ..rule(60) },
     ];
     let (names, events) = run(&["a", "slow"], kubelet::Settings { rules, ..Default::default() }, 600);
-    let second = |n| Time(n * 1_000_000);
+    let second = |n: i64| Time(n * 1_000_000);
     let expected = [("a".to_owned(), second(6)), ("slow".to_owned(), second(21))];
     assert_eq!(starts(&names, &events), BTreeMap::from(expected));
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::names::ObjectId;
+use crate::sim::World;
 use crate::testing::Hand;
 
 const TOLD: [&str; 4] = ["PodDeleted", "EvictionRefused", "PodGone", "DrainEnded"];
@@ -121,7 +122,9 @@ fn nodes_of_one_command_are_drained_one_after_the_other() {
     drain(&mut hand, node, &DrainOptions::default());
     drain(&mut hand, other, &DrainOptions::default());
     hand.until(3);
-    pods.map(|pod| hand.happen(Body::PodGone { pod }));
+    for pod in pods {
+        hand.happen(Body::PodGone { pod });
+    }
     hand.until(8);
     hand.happen(Body::PodGone { pod: third });
     hand.until(9);
@@ -145,9 +148,11 @@ fn a_drain_goes_on_from_what_was_saved() {
     drain(&mut hand, node, &DrainOptions::default());
     hand.until(2);
     let saved = hand.world.save().unwrap();
-    let mut restored = Drains::new();
-    restored.restore(&saved[0].1, &hand.world.cluster).unwrap();
-    hand.world.actors = vec![Box::new(restored)];
+    let World { names, cluster, recorded, .. } = &hand.world;
+    let (names, cluster, recorded) = (names.clone(), cluster.clone(), recorded.clone());
+    let actors: Vec<Box<dyn Actor>> = vec![Box::new(Drains::new())];
+    hand.world = World::resume(names, cluster, hand.world.last(), actors, &saved).unwrap();
+    hand.world.recorded = recorded;
     hand.running(Some(set), other, "web-3", "web");
     hand.until(20);
     assert_eq!(hand.story(&["PodDeleted"]), ["0 PodDeleted web-1", "5 PodDeleted web-2"]);
