@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::names::ObjectId;
+use crate::sim::World;
 use crate::testing::Hand;
 
 const TOLD: [&str; 4] = ["PodDeleted", "EvictionRefused", "PodGone", "DrainEnded"];
@@ -145,9 +146,10 @@ fn a_drain_goes_on_from_what_was_saved() {
     drain(&mut hand, node, &DrainOptions::default());
     hand.until(2);
     let saved = hand.world.save().unwrap();
-    let mut restored = Drains::new();
-    restored.restore(&saved[0].1, &hand.world.cluster).unwrap();
-    hand.world.actors = vec![Box::new(restored)];
+    let (names, cluster) = (hand.world.names.clone(), hand.world.cluster.clone());
+    let resumed = World::resume(names, cluster, hand.world.last(), vec![Box::new(Drains::new())], &saved);
+    let before = std::mem::replace(&mut hand.world, resumed.unwrap());
+    (hand.world.recorded, hand.world.changes) = (before.recorded, before.changes);
     hand.running(Some(set), other, "web-3", "web");
     hand.until(20);
     assert_eq!(hand.story(&["PodDeleted"]), ["0 PodDeleted web-1", "5 PodDeleted web-2"]);
