@@ -378,6 +378,13 @@ pub enum Body {
     PodRestarted { pod: PodId, restarts: u32 },
     /// A pod's object is gone; its slot is free.
     PodGone { pod: PodId },
+
+    /// `kubectl drain` was begun on a node that was cordoned before; `options` are [`crate::drain::DrainOptions`].
+    DrainRequested { node: NodeId, options: DocId },
+    /// A drain is over; the text is what it failed with, empty if nothing.
+    DrainEnded { node: NodeId, message: Sym },
+    /// The API server refused to evict a pod; said once for each reason, however often it is tried again.
+    EvictionRefused { pod: PodId, message: Sym },
 }
 
 impl Body {
@@ -396,7 +403,9 @@ impl Body {
             | Body::NodeConditionSet { node, .. }
             | Body::NodeSilent { node }
             | Body::NodeReturned { node }
-            | Body::PodBound { node, .. } => Some(node),
+            | Body::PodBound { node, .. }
+            | Body::DrainRequested { node, .. }
+            | Body::DrainEnded { node, .. } => Some(node),
             Body::PodCreated { node, .. }
             | Body::PodRefused { node, .. }
             | Body::Reported { node, .. }
@@ -420,7 +429,39 @@ impl Body {
             | Body::PodPhaseSet { pod, .. }
             | Body::PodConditionSet { pod, .. }
             | Body::PodRestarted { pod, .. }
+            | Body::PodGone { pod }
+            | Body::EvictionRefused { pod, .. } => Some(pod),
+            _ => None,
+        }
+    }
+
+    /// The pod that an event after its creation is about, to be given another number.
+    pub fn pod_mut(&mut self) -> Option<&mut PodId> {
+        match self {
+            Body::PodDeleted { pod, .. }
+            | Body::PodAdopted { pod, .. }
+            | Body::PodReleased { pod }
+            | Body::PodLabelSet { pod, .. }
+            | Body::PodLabelRemoved { pod, .. }
+            | Body::PodBound { pod, .. }
+            | Body::PodUnschedulable { pod, .. }
+            | Body::PodNominated { pod, .. }
+            | Body::PodPhaseSet { pod, .. }
+            | Body::PodConditionSet { pod, .. }
+            | Body::PodRestarted { pod, .. }
             | Body::PodGone { pod } => Some(pod),
+            _ => None,
+        }
+    }
+
+    /// The revision that an event after its creation is about, to be given another number.
+    pub fn revision_mut(&mut self) -> Option<&mut RevisionId> {
+        match self {
+            Body::RevisionNumbered { revision, .. }
+            | Body::RevisionLabelled { revision, .. }
+            | Body::RevisionAdopted { revision, .. }
+            | Body::RevisionReleased { revision }
+            | Body::RevisionDeleted { revision } => Some(revision),
             _ => None,
         }
     }

@@ -76,6 +76,7 @@
 //! | [`log`] | the file: format, writer, reader, recovery, checkpoints |
 //! | [`selector`] | label selectors, node affinity and tolerations, compiled |
 //! | [`cluster`] | the state that events fold into |
+//! | [`disruption`], [`drain`] | what disruption budgets allow; which pods a drain takes from a node |
 //! | [`manifest`], [`apply`] | the strict door: YAML to what the API server would store, and to events |
 //! | [`actors`] | the DaemonSet controller, kube-scheduler, kubelets, node lifecycle, garbage collection |
 //! | [`sim`] | virtual time, and the world in which actors act |
@@ -110,6 +111,8 @@ pub mod calibrate;
 pub mod cluster;
 pub mod conformance;
 pub mod diff;
+pub mod disruption;
+pub mod drain;
 pub mod event;
 pub mod explain;
 pub mod import;
@@ -117,6 +120,7 @@ pub mod log;
 pub mod manifest;
 pub mod names;
 pub mod quantity;
+pub mod redact;
 pub mod replay;
 pub mod saved;
 pub mod selector;
@@ -124,5 +128,7 @@ pub mod settings;
 pub mod shadow;
 pub mod sim;
 pub mod synth;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod time;
 pub mod told;

@@ -1,6 +1,7 @@
 //! Events in plain words.
 
 use kubetape_engine::cluster::Cluster;
+use kubetape_engine::drain::DrainOptions;
 use kubetape_engine::event::{
     Body, ConditionStatus, Event, Phase, PodCondition, Propagation, Why, WorkloadStatus,
 };
@@ -50,6 +51,14 @@ pub fn describe(event: &Event, names: &Names, cluster: &Cluster) -> String {
         }
         Body::NodeSilent { .. } => format!("{node} went silent: its kubelet stopped posting"),
         Body::NodeReturned { .. } => format!("{node} posts again"),
+        Body::DrainRequested { options, .. } => {
+            let flags = drain_flags(&DrainOptions::of(names.doc_text(options)));
+            format!("{node} is to be drained{flags}")
+        }
+        Body::DrainEnded { message, .. } => match names.text(message) {
+            "" => format!("{node} drained"),
+            message => format!("{node} not drained: {message}"),
+        },
         Body::Applied { .. }
         | Body::Scaled { .. }
         | Body::DeleteRequested { .. }
@@ -166,6 +175,9 @@ impl Words<'_> {
             }
             Body::PodRestarted { restarts, .. } => format!("{pod} restarted, {restarts} times so far"),
             Body::PodGone { .. } => format!("{pod} is gone"),
+            Body::EvictionRefused { message, .. } => {
+                format!("{pod} is not evicted{}", self.because(message))
+            }
             _ => pod,
         }
     }
@@ -242,6 +254,26 @@ impl Words<'_> {
         };
         list.iter().map(amount).collect::<Vec<_>>().join(",")
     }
+}
+
+/// The flags of `kubetape node drain` that give some options, with a space before each.
+fn drain_flags(options: &DrainOptions) -> String {
+    let mut flags = String::new();
+    let switches = [
+        (options.ignore_daemonsets, " --ignore-daemonsets"),
+        (options.force, " --force"),
+        (options.delete_emptydir_data, " --delete-emptydir-data"),
+        (options.disable_eviction, " --disable-eviction"),
+        (options.pod_selector.is_some(), " --pod-selector"),
+    ];
+    switches.iter().filter(|(on, _)| *on).for_each(|(_, flag)| flags.push_str(flag));
+    if let Some(seconds) = options.grace_period_seconds {
+        flags += &format!(" --grace-period {seconds}");
+    }
+    if let Some(seconds) = options.timeout_seconds {
+        flags += &format!(" --timeout {seconds}s");
+    }
+    if flags.is_empty() { flags } else { format!(" with{flags}") }
 }
 
 fn status_words(s: &WorkloadStatus, daemon_set: bool) -> String {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use kubetape_engine::log::LogError;
 
 use crate::output::style::{Paint, Style};
+use crate::tape;
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
@@ -85,9 +86,12 @@ impl CliError {
 
 impl From<LogError> for CliError {
     fn from(error: LogError) -> Self {
-        let failed = |error: &LogError| CliError::new(error.to_string());
+        let failed = |error: &LogError| CliError::new(tape::shown(error.to_string()));
         match &error {
-            LogError::Io { what, file, source } => CliError::file(what, &without_draft(file), source),
+            LogError::Io { what, file, source } => {
+                let file = tape::shown(file.clone());
+                CliError::file(what, &without_draft(&file), source)
+            }
             LogError::Exists { path } => CliError::new(format!("{} exists already", path.display()))
                 .hint("choose another name, or overwrite it with --force"),
             LogError::Locked { .. } => {
@@ -97,7 +101,7 @@ impl From<LogError> for CliError {
                 "`kubetape import` makes a log from a recording, `kubetape node join` begins one by hand",
             ),
             LogError::Damaged(damage) => {
-                let file = &damage.file;
+                let file = tape::shown(damage.file.clone());
                 failed(&error).hint(format!(
                     "`kubetape log verify {file}` lists all damage, `kubetape log repair {file} -o GOOD` salvages the rest"
                 ))

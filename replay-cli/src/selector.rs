@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use kubetape_engine::names::{Names, Sym};
 use kubetape_engine::selector::{Labels, is_label_key, is_label_value};
+use serde_json::{Value, json};
 
 /// A selector: every term has to hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,17 @@ impl Selector {
     /// Whether labels are selected.
     pub fn matches(&self, labels: &[(Sym, Sym)], names: &Names) -> bool {
         self.selects(|key| names.find_sym(key).and_then(|key| labels.value(key)).map(|v| names.text(v)))
+    }
+
+    /// The selector as the API has it (`metav1.LabelSelector`).
+    pub fn to_api(&self) -> Value {
+        let expression = |term: &Term| match term {
+            Term::In(key, values) => json!({ "key": key, "operator": "In", "values": values }),
+            Term::NotIn(key, values) => json!({ "key": key, "operator": "NotIn", "values": values }),
+            Term::Exists(key) => json!({ "key": key, "operator": "Exists" }),
+            Term::DoesNotExist(key) => json!({ "key": key, "operator": "DoesNotExist" }),
+        };
+        json!({ "matchExpressions": self.0.iter().map(expression).collect::<Vec<_>>() })
     }
 
     /// Whether labels that can be looked up by key are selected.

@@ -123,7 +123,12 @@ impl Cluster {
             | Body::RevisionAdopted { .. }
             | Body::RevisionReleased { .. }
             | Body::RevisionDeleted { .. } => self.dispatch_revision(names, seq, event),
-            Body::PodRefused { .. } | Body::Synced { .. } | Body::Reported { .. } => Ok(SAME),
+            Body::DrainRequested { node, .. } => self.node_mut(names, node).map(|_| CHANGED),
+            Body::PodRefused { .. }
+            | Body::Synced { .. }
+            | Body::Reported { .. }
+            | Body::DrainEnded { .. }
+            | Body::EvictionRefused { .. } => Ok(SAME),
             _ => self.dispatch_pod(names, seq, event),
         }
     }

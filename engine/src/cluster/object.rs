@@ -1,6 +1,7 @@
 //! Workloads and the other API objects that a simulation reads, compiled from their manifests.
 
 use k8s_openapi::api::apps::v1 as apps;
+use k8s_openapi::api::policy::v1 as policy;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -71,6 +72,21 @@ pub enum ObjectSpec {
     },
     /// Anything else, kept as its manifest.
     Opaque,
+    /// A PodDisruptionBudget.
+    PodDisruptionBudget(Box<DisruptionBudget>),
+}
+
+/// A PodDisruptionBudget's spec, compiled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisruptionBudget {
+    /// `spec.selector`; an error selects nothing.
+    pub selector: Result<LabelSelector, crate::selector::SelectorError>,
+    /// `spec.minAvailable`.
+    pub min_available: Option<IntOrPercent>,
+    /// `spec.maxUnavailable`; it wins over the other.
+    pub max_unavailable: Option<IntOrPercent>,
+    /// Whether `spec.unhealthyPodEvictionPolicy` is `AlwaysAllow`: pods that are not ready may always go.
+    pub unhealthy_may_go: bool,
 }
 
 /// A DaemonSet's spec, compiled.
@@ -120,6 +136,14 @@ pub enum UpdateStrategy {
 }
 
 impl Object {
+    /// The PodDisruptionBudget's spec, if this is one.
+    pub fn disruption_budget(&self) -> Option<&DisruptionBudget> {
+        match &self.spec {
+            ObjectSpec::PodDisruptionBudget(budget) => Some(budget),
+            _ => None,
+        }
+    }
+
     /// The DaemonSet's spec, if this is one.
     pub fn daemon_set(&self) -> Option<&DaemonSet> {
         match &self.spec {
@@ -156,6 +180,9 @@ pub(super) fn parse(kind: Sym, manifest: DocId, names: &mut Names) -> Result<Par
             value: value.get("value").and_then(Value::as_i64).map_or(0, clamp_i32),
             global_default: value.get("globalDefault").and_then(Value::as_bool).unwrap_or(false),
         },
+        sym::POD_DISRUPTION_BUDGET => {
+            ObjectSpec::PodDisruptionBudget(Box::new(disruption_budget(&value, names)?))
+        }
         _ => ObjectSpec::Opaque,
     };
     let generation = value.pointer("/metadata/generation").and_then(Value::as_i64).filter(|g| *g > 0);
@@ -214,6 +241,25 @@ fn daemon_set(value: &Value, names: &mut Names) -> Result<DaemonSet, ApplyError>
         strategy: strategy(typed.update_strategy.as_ref()),
         min_ready_seconds: i64::from(typed.min_ready_seconds.unwrap_or(0)),
         revision_history_limit: i64::from(typed.revision_history_limit.unwrap_or(10)),
+    })
+}
+
+fn disruption_budget(value: &Value, names: &mut Names) -> Result<DisruptionBudget, ApplyError> {
+    let malformed = |e: serde_json::Error| ApplyError::BadManifest { reason: e.to_string() };
+    let spec = value.get("spec").cloned().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+    let spec: policy::PodDisruptionBudgetSpec = serde_json::from_value(spec).map_err(malformed)?;
+    // Before policy/v1 an empty selector selected nothing.
+    let old = value.get("apiVersion").and_then(Value::as_str) == Some("policy/v1beta1");
+    let selector = LabelSelector::compile(spec.selector.as_ref(), names);
+    let selector = match selector {
+        Ok(selector) if old && selector.is_everything() => LabelSelector::compile(None, names),
+        selector => selector,
+    };
+    Ok(DisruptionBudget {
+        selector,
+        min_available: spec.min_available.as_ref().map(IntOrPercent::from_api),
+        max_unavailable: spec.max_unavailable.as_ref().map(IntOrPercent::from_api),
+        unhealthy_may_go: spec.unhealthy_pod_eviction_policy.as_deref() == Some("AlwaysAllow"),
     })
 }
 

@@ -75,6 +75,9 @@ kinds! {
     PodConditionSet,
     PodRestarted,
     PodGone,
+    DrainRequested,
+    DrainEnded,
+    EvictionRefused,
 }
 
 impl Body {

@@ -50,6 +50,8 @@ kinds! {
     10 NodeConditionSet { node, condition, status, reason, since };
     11 NodeSilent { node };
     12 NodeReturned { node };
+    13 DrainRequested { node, options };
+    14 DrainEnded { node, message };
     20 Applied { object, manifest };
     21 Scaled { object, replicas };
     22 DeleteRequested { object, propagation };
@@ -62,6 +64,7 @@ kinds! {
     34 PodReleased { pod };
     35 PodLabelSet { pod, key, value };
     36 PodLabelRemoved { pod, key };
+    37 EvictionRefused { pod, message };
     40 RevisionCreated { revision, owner, number, namespace, name, hash, template, created };
     41 RevisionNumbered { revision, number };
     42 RevisionLabelled { revision, hash };

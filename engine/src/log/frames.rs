@@ -6,7 +6,7 @@ use super::error::{Damage, LogError, Torn};
 use super::format::{FILE_HEADER_LEN, FRAME_HEADER_LEN, FRAME_MAGIC, FrameKind};
 use super::frame::FrameHeader;
 use super::header::{FIXED_LEN, FileHeader, State};
-use super::storage::Storage;
+use super::storage::{Storage, read_full};
 use super::window::Window;
 use crate::names::Seq;
 use crate::time::Time;
@@ -159,6 +159,10 @@ impl Frames {
     /// What stands after the log's end and is not part of it.
     pub fn torn(&self) -> Option<&Torn> {
         self.torn.as_ref()
+    }
+
+    pub fn is_being_written(&self) -> bool {
+        self.window.storage.has_writer()
     }
 
     pub fn into_storage(self) -> Box<dyn Storage> {
@@ -360,6 +364,7 @@ impl Frames {
 
     /// The end of what is whole: says whether something was lost there.
     fn ended(&mut self) -> Result<Next, LogError> {
+        self.refresh()?;
         let bytes = self.len()?.saturating_sub(self.offset);
         let was_closed = self.header.state == State::Closed;
         let complete = bytes == 0 && (!was_closed || self.last_kind == Some(FrameKind::Close));
@@ -369,6 +374,19 @@ impl Frames {
             self.torn = Some(Torn { offset, bytes, last, last_time, was_closed });
         }
         Ok(Next::End)
+    }
+
+    /// Forgets what was read of the file: it may have been written again when it is asked next.
+    fn refresh(&mut self) -> Result<(), LogError> {
+        self.window.forget();
+        let mut bytes = [0; FILE_HEADER_LEN];
+        let storage = &*self.window.storage;
+        let read = read_full(storage, 0, &mut bytes).map_err(unread(&self.file))?;
+        // A header that is damaged was so before, or is being written.
+        if let Ok(header) = FileHeader::read(&bytes[..read], &self.file, read as u64) {
+            self.header.state = header.state;
+        }
+        Ok(())
     }
 
     /// Whether the rest of the file is what a machine that stopped leaves behind: at least one disk sector of zeros

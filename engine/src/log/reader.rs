@@ -147,6 +147,11 @@ impl Reader {
         self.frames.header().state == State::Closed
     }
 
+    /// Whether a writer is at work on the log now.
+    pub fn is_being_written(&self) -> bool {
+        self.frames.is_being_written()
+    }
+
     /// The number of the last event that was read.
     pub fn last(&self) -> Seq {
         self.frames.last()

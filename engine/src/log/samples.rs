@@ -127,7 +127,10 @@ pub(super) fn bodies(names: &mut Names) -> Vec<Body> {
             since: now,
         },
         Body::PodRestarted { pod, restarts: 4 },
+        Body::EvictionRefused { pod, message: reason },
         Body::PodGone { pod },
+        Body::DrainRequested { node, options: doc },
+        Body::DrainEnded { node, message: empty },
         Body::NodeLeft { node },
     ]
 }

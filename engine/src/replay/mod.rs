@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 
 pub use checkpoint::Midway;
 pub use io::{Events, Output};
-pub use narrative::{Effects, Milestone};
+pub use narrative::{DrainStory, Effects, Milestone};
 pub use plan::{Injection, InjectionError, PATIENCE, Plan, QUIET, Settings, Until, Wrap};
 pub use playback::{Identity, Misfits, Playback};
 pub use run::{ReplayError, Sink, Source, SourceError, replay, resume};

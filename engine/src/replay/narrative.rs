@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::cluster::Change;
 use crate::event::{Body, Event, Flags, Track};
-use crate::names::{ObjectId, Seq};
+use crate::names::{ObjectId, Seq, Sym};
 use crate::time::Time;
 
 /// Something that came from outside, with what followed from it.
@@ -20,6 +20,17 @@ pub struct Milestone {
     pub effects: BTreeMap<ObjectId, Effects>,
     /// When the last of its effects came.
     pub until: Time,
+    /// What became of it, if it is a drain.
+    pub drain: Option<DrainStory>,
+}
+
+/// What became of a drain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrainStory {
+    /// It is under way; what an eviction was last refused with, empty if none was.
+    Running(Sym),
+    /// It is over; what it failed with, empty if nothing.
+    Ended(Time, Sym),
 }
 
 /// What followed for one workload.
@@ -59,12 +70,18 @@ impl Narrative {
         let outside = matches!(event.track, Track::Cluster | Track::User);
         if root == number && outside && tells(&event.body) && !event.flags.has(Flags::GENESIS) {
             let seq = Seq(u64::from(number));
-            let effects = BTreeMap::new();
-            self.milestones.push(Milestone { at: event.at, seq, event: *event, effects, until: event.at });
+            let (effects, at) = (BTreeMap::new(), event.at);
+            let drain = matches!(event.body, Body::DrainRequested { .. });
+            let drain = drain.then_some(DrainStory::Running(Sym::EMPTY));
+            self.milestones.push(Milestone { at, seq, event: *event, effects, until: at, drain });
         }
         let (owner, effects) = match event.body {
             Body::PodCreated { owner, .. } => (owner, Effects { created: 1, deleted: 0 }),
             Body::PodDeleted { .. } => (change.owner, Effects { created: 0, deleted: 1 }),
+            Body::DrainEnded { message, .. } => {
+                return self.drain(root, DrainStory::Ended(event.at, message));
+            }
+            Body::EvictionRefused { message, .. } => return self.drain(root, DrainStory::Running(message)),
             _ => return,
         };
         let root = Seq(u64::from(root));
@@ -74,6 +91,13 @@ impl Narrative {
             sum.created += effects.created;
             sum.deleted += effects.deleted;
             milestone.until = event.at;
+        }
+    }
+
+    fn drain(&mut self, root: u32, story: DrainStory) {
+        let root = Seq(u64::from(root));
+        if let Ok(place) = self.milestones.binary_search_by_key(&root, |m| m.seq) {
+            self.milestones[place].drain = Some(story);
         }
     }
 

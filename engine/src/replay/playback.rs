@@ -224,6 +224,7 @@ impl Playback {
             | Body::PodPhaseSet { pod, .. }
             | Body::PodConditionSet { pod, .. }
             | Body::PodRestarted { pod, .. }
+            | Body::EvictionRefused { pod, .. }
             | Body::PodGone { pod } => *pod = self.fit_pod(world, *pod)?,
             Body::RevisionNumbered { revision, .. }
             | Body::RevisionLabelled { revision, .. }

@@ -195,6 +195,7 @@ fn actors(settings: &super::Settings, plays: Tracks) -> Vec<Box<dyn Actor>> {
     }
     if !plays.has(Track::Lifecycle) {
         actors.push(Box::new(lifecycle::TaintEviction::new()));
+        actors.push(Box::new(lifecycle::Drains::new()));
         actors.push(Box::new(lifecycle::OwnerGc::new()));
         actors.push(Box::new(lifecycle::PodGc::new(settings.node_lifecycle.clone())));
     }
@@ -234,8 +235,7 @@ impl Run<'_> {
             let played = self.peek()?.map(|event| event.at);
             let injected = self.injections.front().map(|injection| injection.at.or(played));
             let injected = injected.map(|at| at.or(self.first).unwrap_or(Time(0)));
-            let due = self.world.due();
-            let next = [played, injected, due].into_iter().flatten().min();
+            let next = earlier(earlier(played, injected), self.world.due());
             if let Some((at, ended_by)) = self.end(until, next, played.or(injected)) {
                 self.activity.end(at);
                 return Ok(ended_by);
@@ -402,5 +402,13 @@ impl Run<'_> {
             milestones: self.narrative.as_mut().map(Narrative::take).unwrap_or_default(),
             undefined_priority_classes: super::undefined_priority_classes(&self.world),
         }
+    }
+}
+
+/// The earlier of two moments that may come.
+fn earlier(a: Option<Time>, b: Option<Time>) -> Option<Time> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
     }
 }

@@ -142,7 +142,7 @@ fn us(us: Micros) -> String {
     let digits = us.0.to_string();
     let mut grouped = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 && !grouped.ends_with('-') {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) && !grouped.ends_with('-') {
             grouped.push('_');
         }
         grouped.push(digit);

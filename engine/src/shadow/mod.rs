@@ -12,6 +12,7 @@
 mod book;
 mod course;
 mod others;
+mod owned;
 mod past;
 mod report;
 mod words;
@@ -22,8 +23,9 @@ pub use report::{Disagreement, Kind, Report, Tally};
 
 use book::Desk;
 use course::{Course, Deed, Missing, PodWrite};
+use owned::{admits, revision_of};
 
-use crate::actors::daemonset::{DaemonSetController, Key, Opinion, RevisionOperation, Settings};
+use crate::actors::daemonset::{DaemonSetController, Key, Opinion, Settings};
 use crate::cluster::{ApplyError, Change, Cluster};
 use crate::event::{Body, Event, Flags, Phase, Track, WorkloadStatus};
 use crate::names::{Names, ObjectId, PodId, RevisionId, Seq, Sym, sym};
@@ -416,40 +418,3 @@ const CLASSES: [Micros; 8] = [
     Micros::seconds(10),
     WINDOW,
 ];
-
-fn revision_of(body: &Body) -> Option<RevisionId> {
-    match *body {
-        Body::RevisionCreated { revision, .. }
-        | Body::RevisionNumbered { revision, .. }
-        | Body::RevisionLabelled { revision, .. }
-        | Body::RevisionAdopted { revision, .. }
-        | Body::RevisionReleased { revision }
-        | Body::RevisionDeleted { revision } => Some(revision),
-        _ => None,
-    }
-}
-
-/// Whether ours would write something to a revision, or to a pod's owner or labels.
-fn admits(opinion: &Opinion, body: &Body) -> bool {
-    let outcome = &opinion.outcome;
-    let has = |wanted: RevisionOperation| outcome.revisions.contains(&wanted);
-    match *body {
-        Body::RevisionCreated { number, template, .. } => outcome.revisions.iter().any(|operation| {
-            matches!(operation, RevisionOperation::Create { number: n, template: t, .. } if (*n, *t) == (number, template))
-        }),
-        Body::RevisionNumbered { revision, number } => has(RevisionOperation::Number(revision, number)),
-        Body::RevisionLabelled { revision, hash } => has(RevisionOperation::Label(revision, hash)),
-        Body::RevisionAdopted { revision, .. } => has(RevisionOperation::Adopt(revision)),
-        Body::RevisionReleased { revision } => has(RevisionOperation::Release(revision)),
-        Body::RevisionDeleted { revision } => {
-            let wanted = RevisionOperation::Delete(revision);
-            has(wanted) || outcome.pruned.contains(&wanted)
-        }
-        Body::PodAdopted { pod, .. } => outcome.adopts.contains(&pod),
-        Body::PodReleased { pod } => outcome.releases.contains(&pod),
-        Body::PodLabelSet { pod, key, value } => {
-            key == sym::REVISION_HASH_LABEL && value == outcome.hash && outcome.relabels.contains(&pod)
-        }
-        _ => false,
-    }
-}

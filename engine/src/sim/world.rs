@@ -20,6 +20,8 @@ pub struct World {
     actors: Vec<Box<dyn Actor>>,
     /// When each actor has something to do; [`Time::MAX`] while it waits for events.
     dues: Vec<Time>,
+    /// The earliest of them.
+    soonest: Time,
     /// By kind of event: the numbers of the actors whom it concerns.
     concerned: Vec<Vec<usize>>,
     /// Events that have happened since they were last taken.
@@ -37,11 +39,13 @@ impl World {
             let actors = actors.iter().enumerate();
             actors.filter(|(_, actor)| actor.interests().has(*kind)).map(|(number, _)| number).collect()
         };
+        let dues: Vec<_> = actors.iter().map(|actor| actor.due().unwrap_or(Time::MAX)).collect();
         World {
             names,
             cluster: Cluster::new(),
+            soonest: dues.iter().copied().min().unwrap_or(Time::MAX),
             concerned: Kind::ALL.iter().map(concerned).collect(),
-            dues: actors.iter().map(|actor| actor.due().unwrap_or(Time::MAX)).collect(),
+            dues,
             actors,
             recorded: Vec::new(),
             changes: Vec::new(),
@@ -118,12 +122,24 @@ impl World {
     fn show(&mut self, actor: usize, seq: Seq, event: &Event, change: &Change) {
         let observer = &mut self.actors[actor];
         observer.observe(seq, event, change, &self.cluster, &self.names);
-        self.dues[actor] = observer.due().unwrap_or(Time::MAX);
+        let due = observer.due();
+        self.set_due(actor, due);
+    }
+
+    /// Takes note of when an actor has something to do.
+    fn set_due(&mut self, actor: usize, due: Option<Time>) {
+        let due = due.unwrap_or(Time::MAX);
+        let before = std::mem::replace(&mut self.dues[actor], due);
+        if due <= self.soonest {
+            self.soonest = due;
+        } else if before == self.soonest {
+            self.soonest = self.dues.iter().copied().min().unwrap_or(Time::MAX);
+        }
     }
 
     /// The earliest moment at which an actor has something to do.
     pub fn due(&self) -> Option<Time> {
-        self.dues.iter().copied().min().filter(|due| *due != Time::MAX)
+        (self.soonest != Time::MAX).then_some(self.soonest)
     }
 
     /// Lets one actor do what is due, and its answers happen. Says whether it answered.
@@ -134,7 +150,8 @@ impl World {
         let mut drafts = std::mem::take(&mut self.drafts);
         let (cluster, names) = (&self.cluster, &mut self.names);
         self.actors[actor].act(&mut Context { now, cluster, names, out: &mut drafts });
-        self.dues[actor] = self.actors[actor].due().unwrap_or(Time::MAX);
+        let due = self.actors[actor].due();
+        self.set_due(actor, due);
         let answered = !drafts.is_empty();
         for draft in drafts.drain(..) {
             self.happen(Event { cause: draft.cause, ..Event::new(now, draft.track, draft.body) })?;
@@ -149,6 +166,9 @@ impl World {
     /// As [`World::act`].
     pub fn step(&mut self, now: Time) -> Result<bool, ApplyError> {
         let mut acted = false;
+        if self.soonest > now {
+            return Ok(acted);
+        }
         for actor in 0..self.actors.len() {
             if self.dues[actor] <= now {
                 self.act(actor, now)?;

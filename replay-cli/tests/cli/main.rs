@@ -7,6 +7,7 @@ mod diff;
 mod golden;
 mod help;
 mod import;
+mod log;
 mod node;
 mod readme;
 mod run;

@@ -115,21 +115,21 @@ $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z
     revision 2 (7655d75c6f): 1 -> 0
     revision 3 (74d779cdb5): 0 -> 4
     + gained on 3 of 3 nodes with node-role.kubernetes.io/control-plane!=: worker-1, worker-3, worker-4
-        A deleted 1 of them at 2026-11-24T02:17:25.406995Z (its node must not run it any more) because of #98 at 2026-11-24T02:17:25.406995Z: node worker-1 lost its label run-fluentd (cluster by admin)
-        B created 1 of them at 2026-11-24T02:17:22.694550Z because of #98 at 2026-11-24T02:17:22.694550Z: DaemonSet default/fluentd-daemon applied, generation 3 (user)
-        B created 1 of them at 2026-11-24T02:17:29.961779Z because of #150 at 2026-11-24T02:17:29.961779Z: node worker-4 is Ready=True: KubeletReady (cluster by system:node:worker-4)
+        A deleted 1 of them at 2026-11-24T02:17:25.406995Z (its node must not run it any more) because of #90 at 2026-11-24T02:17:25.406995Z: node worker-1 lost its label run-fluentd (cluster by admin)
+        B created 1 of them at 2026-11-24T02:17:22.694550Z because of #90 at 2026-11-24T02:17:22.694550Z: DaemonSet default/fluentd-daemon applied, generation 3 (user)
+        B created 1 of them at 2026-11-24T02:17:29.961779Z because of #136 at 2026-11-24T02:17:29.961779Z: node worker-4 is Ready=True: KubeletReady (cluster by system:node:worker-4)
     ~ another revision on 1 node: worker-2
-        B created it at 2026-11-24T02:17:27.694550Z because of #98 at 2026-11-24T02:17:22.694550Z: DaemonSet default/fluentd-daemon applied, generation 3 (user)
+        B created it at 2026-11-24T02:17:27.694550Z because of #90 at 2026-11-24T02:17:22.694550Z: DaemonSet default/fluentd-daemon applied, generation 3 (user)
         revision 2 (7655d75c6f), Running -> revision 3 (74d779cdb5), Running
 
-The first event that differs is #98
-  A: #98 at 2026-11-24T02:17:25.406995Z: node worker-1 lost its label run-fluentd (cluster by admin)
-  B: #98 at 2026-11-24T02:17:22.694550Z: DaemonSet default/fluentd-daemon applied, generation 3 (user)
+The first event that differs is #90
+  A: #90 at 2026-11-24T02:17:25.406995Z: node worker-1 lost its label run-fluentd (cluster by admin)
+  B: #90 at 2026-11-24T02:17:22.694550Z: DaemonSet default/fluentd-daemon applied, generation 3 (user)
 
 The first decision that differs is about default/fluentd-daemon on worker-3
   A: nothing more
-  B: #101 at 2026-11-24T02:17:22.694550Z: pod default/fluentd-daemon-vsvz5 created for node worker-3 by DaemonSet default/fluentd-daemon (workloads/daemonset)
-       because of #98 at 2026-11-24T02:17:22.694550Z: DaemonSet default/fluentd-daemon applied, generation 3 (user)
+  B: #93 at 2026-11-24T02:17:22.694550Z: pod default/fluentd-daemon-vsvz5 created for node worker-3 by DaemonSet default/fluentd-daemon (workloads/daemonset)
+       because of #90 at 2026-11-24T02:17:22.694550Z: DaemonSet default/fluentd-daemon applied, generation 3 (user)
 
 DAEMONSET                OVER TIME                  A      B
 default/fluentd-daemon   updates                    0s     0s, 6.5s
@@ -224,20 +224,20 @@ $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z --format json
                       "placements": 1,
                       "roots": 1,
                       "decision": {
-                        "event": 100,
+                        "event": 92,
                         "at": "2026-11-24T02:17:25.406995Z",
                         "track": "workloads/daemonset",
                         "by": null,
                         "kind": "PodDeleted",
                         "text": "pod default/fluentd-daemon-v8fn7 deleted: its node must not run it any more; 30 s to end",
-                        "cause": 98,
+                        "cause": 90,
                         "inferred": false,
                         "genesis": false
                       },
                       "because": {
                         "links": [
                           {
-                            "event": 98,
+                            "event": 90,
                             "at": "2026-11-24T02:17:25.406995Z",
                             "track": "cluster",
                             "by": "admin",
@@ -261,20 +261,20 @@ $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z --format json
                       "placements": 1,
                       "roots": 1,
                       "decision": {
-                        "event": 101,
+                        "event": 93,
                         "at": "2026-11-24T02:17:22.694550Z",
                         "track": "workloads/daemonset",
                         "by": null,
                         "kind": "PodCreated",
                         "text": "pod default/fluentd-daemon-vsvz5 created for node worker-3 by DaemonSet default/fluentd-daemon",
-                        "cause": 98,
+                        "cause": 90,
                         "inferred": false,
                         "genesis": false
                       },
                       "because": {
                         "links": [
                           {
-                            "event": 98,
+                            "event": 90,
                             "at": "2026-11-24T02:17:22.694550Z",
                             "track": "user",
                             "by": null,
@@ -298,31 +298,31 @@ $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z --format json
                       "placements": 1,
                       "roots": 1,
                       "decision": {
-                        "event": 153,
+                        "event": 139,
                         "at": "2026-11-24T02:17:29.961779Z",
                         "track": "workloads/daemonset",
                         "by": null,
                         "kind": "PodCreated",
                         "text": "pod default/fluentd-daemon-nnvlp created for node worker-4 by DaemonSet default/fluentd-daemon",
-                        "cause": 151,
+                        "cause": 137,
                         "inferred": false,
                         "genesis": false
                       },
                       "because": {
                         "links": [
                           {
-                            "event": 151,
+                            "event": 137,
                             "at": "2026-11-24T02:17:29.961779Z",
                             "track": "lifecycle",
                             "by": null,
                             "kind": "NodeTaintRemoved",
                             "text": "node worker-4 lost its taint node.kubernetes.io/not-ready:NoSchedule",
-                            "cause": 150,
+                            "cause": 136,
                             "inferred": false,
                             "genesis": false
                           },
                           {
-                            "event": 150,
+                            "event": 136,
                             "at": "2026-11-24T02:17:29.961779Z",
                             "track": "cluster",
                             "by": "system:node:worker-4",
@@ -378,20 +378,20 @@ $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z --format json
                       "placements": 1,
                       "roots": 1,
                       "decision": {
-                        "event": 134,
+                        "event": 122,
                         "at": "2026-11-24T02:17:27.694550Z",
                         "track": "workloads/daemonset",
                         "by": null,
                         "kind": "PodCreated",
                         "text": "pod default/fluentd-daemon-hh54h created for node worker-2 by DaemonSet default/fluentd-daemon",
-                        "cause": 132,
+                        "cause": 120,
                         "inferred": false,
                         "genesis": false
                       },
                       "because": {
                         "links": [
                           {
-                            "event": 98,
+                            "event": 90,
                             "at": "2026-11-24T02:17:22.694550Z",
                             "track": "user",
                             "by": null,
@@ -475,10 +475,10 @@ $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z --format json
   ],
   "timeline": [],
   "firstEvent": {
-    "event": 98,
+    "event": 90,
     "a": {
       "event": {
-        "event": 98,
+        "event": 90,
         "at": "2026-11-24T02:17:25.406995Z",
         "track": "cluster",
         "by": "admin",
@@ -496,7 +496,7 @@ $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z --format json
     },
     "b": {
       "event": {
-        "event": 98,
+        "event": 90,
         "at": "2026-11-24T02:17:22.694550Z",
         "track": "user",
         "by": null,
@@ -519,20 +519,20 @@ $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z --format json
     "a": null,
     "b": {
       "event": {
-        "event": 101,
+        "event": 93,
         "at": "2026-11-24T02:17:22.694550Z",
         "track": "workloads/daemonset",
         "by": null,
         "kind": "PodCreated",
         "text": "pod default/fluentd-daemon-vsvz5 created for node worker-3 by DaemonSet default/fluentd-daemon",
-        "cause": 98,
+        "cause": 90,
         "inferred": false,
         "genesis": false
       },
       "because": {
         "links": [
           {
-            "event": 98,
+            "event": 90,
             "at": "2026-11-24T02:17:22.694550Z",
             "track": "user",
             "by": null,
@@ -564,7 +564,7 @@ $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z --format json
             "overBudgetSeconds": 0.0
           },
           {
-            "event": 51,
+            "event": 49,
             "began": "2026-11-24T02:17:11.733771Z",
             "seconds": 0.0,
             "initial": false,
@@ -594,7 +594,7 @@ $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z --format json
             "overBudgetSeconds": 0.0
           },
           {
-            "event": 51,
+            "event": 49,
             "began": "2026-11-24T02:17:11.733771Z",
             "seconds": 0.0,
             "initial": false,
@@ -603,7 +603,7 @@ $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z --format json
             "overBudgetSeconds": 0.0
           },
           {
-            "event": 98,
+            "event": 90,
             "began": "2026-11-24T02:17:22.694550Z",
             "seconds": 6.5,
             "initial": false,

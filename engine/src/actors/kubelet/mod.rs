@@ -182,11 +182,14 @@ impl Kubelet {
     }
 
     /// While a node was not ready, its pods were marked so; a kubelet that is back reports how they are.
-    fn report_readiness(context: &mut Context<'_>, node: NodeId, cause: Seq) {
+    fn report_readiness(&self, context: &mut Context<'_>, node: NodeId, cause: Seq) {
         let cluster = context.cluster;
         let running = |pod: &Pod| pod.phase == Phase::Running && !pod.ready && !pod.terminating();
         let pods = cluster.node(node).into_iter().flat_map(|node| &node.pods);
         let mut pods: Vec<_> = pods.filter(|pod| cluster.pod(**pod).is_some_and(running)).collect();
+        let names = &*context.names;
+        let never = |pod: &Pod| self.settings.rule(pod, cluster, names, |rule| rule.never_ready).is_some();
+        pods.retain(|pod| cluster.pod(**pod).is_none_or(|pod| !never(pod)));
         pods.sort_by_key(|pod| cluster.pod(**pod).map(|pod| pod.made));
         for &pod in pods {
             let (condition, status) = (PodCondition::Ready, ConditionStatus::True);
@@ -229,10 +232,10 @@ impl Actor for Kubelet {
 
     fn observe(&mut self, seq: Seq, event: &Event, change: &Change, cluster: &Cluster, names: &Names) {
         match event.body {
-            Body::PodBound { pod: id, .. } | Body::PodCreated { pod: id, .. } => {
-                if cluster.pod(id).is_some_and(|pod| pod.bound) {
-                    self.take_up(seq, event.at, id, cluster, names);
-                }
+            Body::PodBound { pod: id, .. } | Body::PodCreated { pod: id, .. }
+                if cluster.pod(id).is_some_and(|pod| pod.bound) =>
+            {
+                self.take_up(seq, event.at, id, cluster, names);
             }
             Body::PodDeleted { pod: id, grace_s, .. } => {
                 if let Some(pod) = cluster.pod(id).filter(|pod| pod.bound) {
@@ -276,7 +279,7 @@ impl Actor for Kubelet {
 
     fn act(&mut self, context: &mut Context<'_>) {
         for (node, (_, cause)) in std::mem::take(&mut self.recovered) {
-            Self::report_readiness(context, node, cause);
+            self.report_readiness(context, node, cause);
         }
         // Answers are applied after the call, so a second timer of one pod at one moment must not find it again.
         self.done.clear();

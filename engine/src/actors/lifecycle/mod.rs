@@ -1,6 +1,7 @@
 //! The controllers that keep nodes, pods and objects in order: taints from conditions, pods of nodes that are
-//! gone, dependents of objects that are gone.
+//! gone, dependents of objects that are gone, evictions.
 
+mod drains;
 mod node_health;
 mod node_taints;
 mod owner_gc;
@@ -10,6 +11,7 @@ mod taint_eviction;
 mod taint_writes;
 mod zones;
 
+pub use drains::Drains;
 pub use node_health::NodeHealth;
 pub use node_taints::NodeTaints;
 pub use owner_gc::OwnerGc;

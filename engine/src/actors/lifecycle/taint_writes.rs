@@ -121,6 +121,7 @@ impl TaintWrites {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::actors::RateLimit;

@@ -1,5 +1,6 @@
 //! `kubetape node`: what happens to nodes, added to a log by hand in kubectl's argument style.
 
+mod drain;
 mod join;
 mod label;
 mod other;
@@ -16,7 +17,7 @@ use crate::error::CliError;
 use crate::output::Out;
 use crate::selector::Selector;
 
-/// Add what happens to a node to a log: it joins, leaves, is labelled, tainted, cordoned, …
+/// Add what happens to a node to a log: it joins, leaves, is labelled, tainted, cordoned, drained, …
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     Join(join::Args),
@@ -25,6 +26,7 @@ pub enum Command {
     Taint(taint::Args),
     Cordon(other::Cordon),
     Uncordon(other::Uncordon),
+    Drain(drain::Args),
     Condition(other::Condition),
     Capacity(other::Capacity),
     Silence(other::Silence),
@@ -86,6 +88,7 @@ pub fn run(command: Command, out: &mut Out) -> Result<ExitCode, CliError> {
         Command::Taint(args) => taint::run(&args, out),
         Command::Cordon(args) => other::cordon(&args, out),
         Command::Uncordon(args) => other::uncordon(&args, out),
+        Command::Drain(args) => drain::run(&args, out),
         Command::Condition(args) => other::condition(&args, out),
         Command::Capacity(args) => other::capacity(&args, out),
         Command::Silence(args) => other::silence(&args, out),

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kubetape_engine::cluster::Cluster;
 use kubetape_engine::event::Body;
-use kubetape_engine::names::{Names, ObjectId, Seq};
-use kubetape_engine::replay::{Effects, Milestone};
+use kubetape_engine::names::{Names, ObjectId, Seq, Sym};
+use kubetape_engine::replay::{DrainStory, Effects, Milestone};
 use kubetape_engine::time::{Micros, Time};
 
 use super::history::History;
 use crate::describe::{Words, describe, why_words};
+use crate::output::age::rounded;
 
 /// How far apart things of one kind may happen and still be told in one line.
 const TOGETHER: Micros = Micros::seconds(5);
@@ -30,6 +31,8 @@ pub struct Line {
     pub effects: BTreeMap<ObjectId, Effects>,
     /// When the last of it came.
     pub until: Time,
+    /// What became of it, if it is a drain.
+    drain: Option<DrainStory>,
     last: Time,
     nodes: Vec<String>,
     /// What happened, after the nodes if it happened to nodes.
@@ -83,6 +86,7 @@ fn line(milestone: &Milestone, history: &History, names: &Names, cluster: &Clust
         seq: milestone.seq,
         effects: milestone.effects.clone(),
         until: milestone.until,
+        drain: milestone.drain,
         last: milestone.at,
         nodes: node.into_iter().collect(),
         deed,
@@ -95,6 +99,7 @@ impl Line {
         !self.nodes.is_empty()
             && !next.nodes.is_empty()
             && self.deed == next.deed
+            && self.drain.is_none()
             && next.at <= self.last + TOGETHER
     }
 
@@ -123,6 +128,20 @@ impl Line {
         };
         let deed = self.deed.replace(" its ", " their ").replace("posts again", "post again");
         format!("{count} nodes ({names}) {deed}")
+    }
+
+    /// What became of a drain: `drained within 12s`; nothing for anything else.
+    pub fn drained(&self, names: &Names) -> Option<String> {
+        Some(match self.drain? {
+            DrainStory::Ended(at, Sym::EMPTY) => format!("drained after {}", rounded(at - self.at)),
+            DrainStory::Ended(at, message) => {
+                format!("not drained, given up after {}: {}", rounded(at - self.at), names.text(message))
+            }
+            DrainStory::Running(Sym::EMPTY) => "not drained when the run ended".to_owned(),
+            DrainStory::Running(message) => {
+                format!("not drained when the run ended: {}", names.text(message))
+            }
+        })
     }
 
     /// `3 pods of default/fluentd created, 1 deleted`; nothing if nothing followed.

@@ -1,4 +1,4 @@
-//! `kubetape log`: what a log holds as a file, whether it is whole, and what can be saved of it.
+//! `kubetape log stat`: what a log holds, counted.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,31 +6,9 @@ use std::process::ExitCode;
 use kubetape_engine::log::{self, Stat};
 use serde_json::json;
 
-use crate::DIFFERENT;
 use crate::error::CliError;
 use crate::output::{Format, Out};
-
-const EXAMPLES: &str = "\
-Examples:
-  # What is in it
-  kubetape log stat cluster.tape
-
-  # Is it whole? Exit status 1 if it is not
-  kubetape log verify cluster.tape
-
-  # Save what is whole
-  kubetape log repair cluster.tape -o saved.tape
-
-The events themselves are printed by `kubetape show LOG events`.";
-
-/// Look at logs as files: count, check, repair
-#[derive(Debug, clap::Subcommand)]
-#[command(after_help = EXAMPLES)]
-pub enum Command {
-    Stat(StatArgs),
-    Verify(VerifyArgs),
-    Repair(RepairArgs),
-}
+use crate::tape;
 
 const STAT_EXAMPLES: &str = "\
 Examples:
@@ -40,25 +18,11 @@ Examples:
   # The same, for a program
   kubetape log stat cluster.tape --format json";
 
-const VERIFY_EXAMPLES: &str = "\
-Examples:
-  # Is it whole?
-  kubetape log verify cluster.tape
-
-  # All logs of a folder
-  kubetape log verify traces/*.tape";
-
-const REPAIR_EXAMPLES: &str = "\
-Examples:
-  # Save what is whole, and look at it
-  kubetape log repair damaged.tape -o saved.tape
-  kubetape show saved.tape";
-
 /// Count what a log holds: events by kind and track, nodes, objects, time span, bytes per event
 #[derive(Debug, clap::Args)]
 #[command(after_help = STAT_EXAMPLES)]
 pub struct StatArgs {
-    /// The log
+    /// The log; `-` is standard input
     #[arg(value_name = "LOG")]
     file: PathBuf,
     /// How to print
@@ -66,46 +30,8 @@ pub struct StatArgs {
     format: Format,
 }
 
-/// Check every frame and every event of logs, and list all damage
-///
-/// The exit status is 1 if anything that was committed is damaged or missing. A last write that was cut off when its
-/// writer died was never committed: it is said, and is no damage.
-#[derive(Debug, clap::Args)]
-#[command(after_help = VERIFY_EXAMPLES)]
-pub struct VerifyArgs {
-    /// The logs
-    #[arg(required = true, value_name = "LOG")]
-    files: Vec<PathBuf>,
-}
-
-/// Write all that is whole of a damaged log to a new one, and say what is missing
-///
-/// Events behind the damage are numbered anew; their old numbers are kept as their origins. The exit status is 1 if
-/// anything is missing.
-#[derive(Debug, clap::Args)]
-#[command(after_help = REPAIR_EXAMPLES)]
-pub struct RepairArgs {
-    /// The damaged log; it is not changed
-    #[arg(value_name = "BAD")]
-    bad: PathBuf,
-    /// The log to make
-    #[arg(long, short, value_name = "GOOD")]
-    output: PathBuf,
-    /// Overwrite GOOD if it exists
-    #[arg(long)]
-    force: bool,
-}
-
-pub fn run(command: Command, out: &mut Out) -> Result<ExitCode, CliError> {
-    match command {
-        Command::Stat(args) => stat(&args, out),
-        Command::Verify(args) => verify(&args, out),
-        Command::Repair(args) => repair(&args, out),
-    }
-}
-
-fn stat(args: &StatArgs, out: &mut Out) -> Result<ExitCode, CliError> {
-    let stat = log::stat(&args.file)?;
+pub fn run(args: &StatArgs, out: &mut Out) -> Result<ExitCode, CliError> {
+    let stat = log::stat(&tape::path(&args.file)?)?;
     match args.format {
         Format::Json => out.json(&json_of(&stat))?,
         Format::Text => print(&stat, out)?,
@@ -168,24 +94,4 @@ fn print(stat: &Stat, out: &mut Out) -> Result<(), CliError> {
 
 fn or_none(text: &str) -> &str {
     if text.is_empty() { "none" } else { text }
-}
-
-fn verify(args: &VerifyArgs, out: &mut Out) -> Result<ExitCode, CliError> {
-    let mut sound = true;
-    for file in &args.files {
-        let report = log::verify(file)?;
-        sound &= report.is_sound();
-        write!(out, "{report}")?;
-        writeln!(out, "{}", if report.is_sound() { "whole" } else { "NOT WHOLE" })?;
-    }
-    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
-}
-
-fn repair(args: &RepairArgs, out: &mut Out) -> Result<ExitCode, CliError> {
-    let repaired = log::repair(&args.bad, &args.output, args.force)?;
-    write!(out, "{repaired}")?;
-    let whole = repaired.damages.is_empty()
-        && repaired.unreadable.is_empty()
-        && repaired.torn.as_ref().is_none_or(|torn| !torn.was_closed);
-    Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
 }
