@@ -62,9 +62,9 @@ $ kubetape log stat - < traces/lesson.tape | head -4
 266 events in 1 batches, 0 of them the state at the beginning
 from 2026-11-24T02:17:02.694550Z to 2026-11-24T02:18:59.117389Z (1m56.422839s)
 5 nodes, 18 pods created; objects: 1 DaemonSet, 1 Deployment, 2 ReplicaSet
-23440 bytes, 88.12 bytes per event; 0 checkpoints of 0 bytes
+23456 bytes, 88.18 bytes per event; 0 checkpoints of 0 bytes
 $ kubetape log verify - < traces/lesson.tape
-standard input: 23440 bytes, 2 whole frames, 266 events
+standard input: 23456 bytes, 2 whole frames, 266 events
 from 2026-11-24T02:17:02.694550Z to 2026-11-24T02:18:59.117389Z
 closed by its writer
 digest 29aba5e34bb7c8eff8c1e9ba74bbd35c
@@ -81,7 +81,6 @@ warning: the log was closed and has been cut since: its end is missing, 19936 by
 -: no event yet
 $ kubetape run - -o - < traces/lesson.tape 2> /dev/null | kubetape show - placements --at '#60'
 NAMESPACE   DAEMONSET        NODE       POD                    REVISION   STATUS        AGE
-default     fluentd-daemon   worker-1   fluentd-daemon-5kdpc   1          Terminating   7s
 default     fluentd-daemon   worker-2   fluentd-daemon-zxs6t   1          Terminating   7s
 default     fluentd-daemon   worker-3   fluentd-daemon-5jnn7   1          Terminating   7s
 $ kubetape diff - traces/lesson.tape < traces/lesson.tape

@@ -23,45 +23,45 @@ fn a_node_that_does_not_answer_eats_the_budget() {
         str![[r#"
 $ kubetape explain run.tape rollout agent --at 2026-01-01T00:05:00Z
 default/agent does not roll on: 1 node holds its budget, and 2 old pods wait.
-This is how it was at 2026-01-01T00:05:00Z, after event #46.
+This is how it was at 2026-01-01T00:05:00Z, after event #41.
 Pods: 0 of the current template (revision 2), 2 of others; 2 nodes have an available one.
-The current template came with #41 at 2026-01-01T00:01:41Z: DaemonSet default/agent applied, generation 2 (user)
+The current template came with #37 at 2026-01-01T00:01:41Z: DaemonSet default/agent applied, generation 2 (user)
 Budget: 2 nodes should run a pod, maxUnavailable 1, of which 1 are used up
-Its pods last changed with #44 at 2026-01-01T00:01:41Z: pod default/agent-r7fsm deleted: it is of an old revision; 30 s to end (workloads/daemonset)
+Its pods last changed with #40 at 2026-01-01T00:01:41Z: pod default/agent-r7fsm deleted: it is of an old revision; 30 s to end (workloads/daemonset)
 
 Who holds the budget
   b: pod default/agent-r7fsm is being deleted and should have been gone at 2026-01-01T00:02:11Z: its kubelet does not end it
-      since #44 at 2026-01-01T00:01:41Z: pod default/agent-r7fsm deleted: it is of an old revision; 30 s to end (workloads/daemonset)
-      its node is not ready since #30 at 2026-01-01T00:01:11Z: node b is Ready=Unknown: NodeStatusUnknown (lifecycle)
+      since #40 at 2026-01-01T00:01:41Z: pod default/agent-r7fsm deleted: it is of an old revision; 30 s to end (workloads/daemonset)
+      its node is not ready since #28 at 2026-01-01T00:01:11Z: node b is Ready=Unknown: NodeStatusUnknown (lifecycle)
       the node does not count as one that should run a pod, but a pod on it counts against the budget
 
 Waiting for their turn: a, c.
 $ kubetape explain run.tape --daemonset agent --node b --at 2026-01-01T00:05:00Z
-default/agent must not run on b: the node's taint node.kubernetes.io/unreachable:NoSchedule is not tolerated (#34 at 2026-01-01T00:01:11Z). Pod default/agent-r7fsm is being deleted.
-This is how it was at 2026-01-01T00:05:00Z, after event #46.
-The node is not ready since #30 at 2026-01-01T00:01:11Z: node b is Ready=Unknown: NodeStatusUnknown (lifecycle)
-Its kubelet is silent since #29 at 2026-01-01T00:00:21Z: node b went silent: its kubelet stopped posting (cluster)
+default/agent must not run on b: the node's taint node.kubernetes.io/unreachable:NoSchedule is not tolerated (#32 at 2026-01-01T00:01:11Z). Pod default/agent-r7fsm is being deleted.
+This is how it was at 2026-01-01T00:05:00Z, after event #41.
+The node is not ready since #28 at 2026-01-01T00:01:11Z: node b is Ready=Unknown: NodeStatusUnknown (lifecycle)
+Its kubelet is silent since #27 at 2026-01-01T00:00:21Z: node b went silent: its kubelet stopped posting (cluster)
 
 The rules, in the controller's order
   NO  taint node.kubernetes.io/unreachable:NoSchedule: no toleration tolerates it
-        set by #34 at 2026-01-01T00:01:11Z: node b tainted node.kubernetes.io/unreachable:NoSchedule (lifecycle)
+        set by #32 at 2026-01-01T00:01:11Z: node b tainted node.kubernetes.io/unreachable:NoSchedule (lifecycle)
         tolerations are as they are since #7 at 2026-01-01T00:00:01Z: DaemonSet default/agent applied (user)
         node.kubernetes.io/unreachable:NoExecute does not tolerate it
   ok  taint node.kubernetes.io/unreachable:NoExecute: tolerated by node.kubernetes.io/unreachable:NoExecute
-        set by #39 at 2026-01-01T00:01:15Z: node b tainted node.kubernetes.io/unreachable:NoExecute (lifecycle)
+        set by #36 at 2026-01-01T00:01:15Z: node b tainted node.kubernetes.io/unreachable:NoExecute (lifecycle)
         every DaemonSet's pods have this toleration
 
 The life of pod default/agent-r7fsm
   #11 at 2026-01-01T00:00:01Z: pod default/agent-r7fsm created for node b by DaemonSet default/agent (workloads/daemonset)
       because of #7 at 2026-01-01T00:00:01Z: DaemonSet default/agent applied (user)
   #15 at 2026-01-01T00:00:01Z: pod default/agent-r7fsm bound to node b (scheduler)
-  #22 at 2026-01-01T00:00:02.500Z: pod default/agent-r7fsm is Running (kubelet)
-  #23 at 2026-01-01T00:00:02.500Z: pod default/agent-r7fsm is ready (kubelet)
-  #35 at 2026-01-01T00:01:11Z: pod default/agent-r7fsm is not ready (lifecycle)
-      because of #30 at 2026-01-01T00:01:11Z: node b is Ready=Unknown: NodeStatusUnknown (lifecycle)
-      and that because of #29 at 2026-01-01T00:00:21Z: node b went silent: its kubelet stopped posting (cluster)
-  #44 at 2026-01-01T00:01:41Z: pod default/agent-r7fsm deleted: it is of an old revision; 30 s to end (workloads/daemonset)
-      because of #41 at 2026-01-01T00:01:41Z: DaemonSet default/agent applied, generation 2 (user)
+  #21 at 2026-01-01T00:00:02.500Z: pod default/agent-r7fsm is Running (kubelet)
+  #22 at 2026-01-01T00:00:02.500Z: pod default/agent-r7fsm is ready (kubelet)
+  #33 at 2026-01-01T00:01:11Z: pod default/agent-r7fsm is not ready (lifecycle)
+      because of #28 at 2026-01-01T00:01:11Z: node b is Ready=Unknown: NodeStatusUnknown (lifecycle)
+      and that because of #27 at 2026-01-01T00:00:21Z: node b went silent: its kubelet stopped posting (cluster)
+  #40 at 2026-01-01T00:01:41Z: pod default/agent-r7fsm deleted: it is of an old revision; 30 s to end (workloads/daemonset)
+      because of #37 at 2026-01-01T00:01:41Z: DaemonSet default/agent applied, generation 2 (user)
 
 "#]],
     );
@@ -72,15 +72,15 @@ fn a_surging_pod_waits_for_the_host_port_of_the_one_that_waits_for_it() {
     stuck("surge-host-port", "+5m").check("kubetape explain run.tape rollout agent", str![[r#"
 $ kubetape explain run.tape rollout agent
 default/agent does not roll on: 1 node holds its budget, and 2 old pods wait; it will not go on by itself.
-This is how it was at 2026-01-01T00:00:21Z, after event #35.
+This is how it was at 2026-01-01T00:00:21Z, after event #32.
 Pods: 1 of the current template (revision 2), 3 of others; 3 nodes have an available one.
-The current template came with #29 at 2026-01-01T00:00:21Z: DaemonSet default/agent applied, generation 2 (user)
+The current template came with #27 at 2026-01-01T00:00:21Z: DaemonSet default/agent applied, generation 2 (user)
 Budget: 3 nodes should run a pod, maxSurge 1, of which 1 are used up
-Its pods last changed with #32 at 2026-01-01T00:00:21Z: pod default/agent-bcxb7 created for node a by DaemonSet default/agent (workloads/daemonset)
+Its pods last changed with #30 at 2026-01-01T00:00:21Z: pod default/agent-bcxb7 created for node a by DaemonSet default/agent (workloads/daemonset)
 
 Who holds the budget
   a: its new pod default/agent-bcxb7 is not bound to it
-      since #34 at 2026-01-01T00:00:21Z: pod default/agent-bcxb7 fits no node: 0/3 nodes are available: 1 node(s) didn't have free ports for the requested pod ports, 2 node(s) didn't satisfy plugin(s) [NodeAffinity]. preemption: 0/3 nodes are available: 1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling. (scheduler)
+      since #32 at 2026-01-01T00:00:21Z: pod default/agent-bcxb7 fits no node: 0/3 nodes are available: 1 node(s) didn't have free ports for the requested pod ports, 2 node(s) didn't satisfy plugin(s) [NodeAffinity]. preemption: 0/3 nodes are available: 1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling. (scheduler)
       a host port that the pod wants is taken
       TCP 9100 is held by pod default/agent-dhlhq
       that is the old pod that it is to replace: default/agent-dhlhq goes only when the new one is available,
@@ -141,19 +141,17 @@ $ kubetape explain run.tape event '#7'
 #7 at 2026-01-01T00:00:01Z: DaemonSet default/agent applied (user)
 It goes back to nothing in the log: it came from outside, or the log does not say.
 
-21 events go back to it, the last at 2026-01-01T00:00:02.500Z
+19 events go back to it, the last at 2026-01-01T00:00:02.500Z
   #8 at 2026-01-01T00:00:01Z: DaemonSet default/agent synced (workloads/daemonset)
   #9 at 2026-01-01T00:00:01Z: revision 1 of DaemonSet default/agent created as default/agent-846fd54494 (workloads/daemonset)
   3 × PodCreated of DaemonSet default/agent on 3 nodes until 2026-01-01T00:00:01Z, first #10 at 2026-01-01T00:00:01Z: pod default/agent-dhlhq created for node a by DaemonSet default/agent (workloads/daemonset)
     3 × PodBound of DaemonSet default/agent on 3 nodes until 2026-01-01T00:00:01Z, first #14 at 2026-01-01T00:00:01Z: pod default/agent-dhlhq bound to node a (scheduler)
-      3 × PodPhaseSet of DaemonSet default/agent on 3 nodes until 2026-01-01T00:00:02.500Z, first #20 at 2026-01-01T00:00:02.500Z: pod default/agent-dhlhq is Running (kubelet)
-        #26 at 2026-01-01T00:00:02.500Z: DaemonSet default/agent synced (workloads/daemonset)
-        #27 at 2026-01-01T00:00:02.500Z: DaemonSet default/agent status: 3 desired, 3 current, 3 ready, 3 up to date, 3 available (workloads/daemonset)
-          #28 at 2026-01-01T00:00:02.500Z: DaemonSet default/agent synced (workloads/daemonset)
-      3 × PodReady of DaemonSet default/agent on 3 nodes until 2026-01-01T00:00:02.500Z, first #21 at 2026-01-01T00:00:02.500Z: pod default/agent-dhlhq is ready (kubelet)
+      3 × PodPhaseSet of DaemonSet default/agent on 3 nodes until 2026-01-01T00:00:02.500Z, first #19 at 2026-01-01T00:00:02.500Z: pod default/agent-dhlhq is Running (kubelet)
+        #25 at 2026-01-01T00:00:02.500Z: DaemonSet default/agent synced (workloads/daemonset)
+        #26 at 2026-01-01T00:00:02.500Z: DaemonSet default/agent status: 3 desired, 3 current, 3 ready, 3 up to date, 3 available (workloads/daemonset)
+      3 × PodReady of DaemonSet default/agent on 3 nodes until 2026-01-01T00:00:02.500Z, first #20 at 2026-01-01T00:00:02.500Z: pod default/agent-dhlhq is ready (kubelet)
     #17 at 2026-01-01T00:00:01Z: DaemonSet default/agent synced (workloads/daemonset)
     #18 at 2026-01-01T00:00:01Z: DaemonSet default/agent status: 3 desired, 3 current, 0 ready, 3 up to date, 0 available (workloads/daemonset)
-      #19 at 2026-01-01T00:00:01Z: DaemonSet default/agent synced (workloads/daemonset)
   #13 at 2026-01-01T00:00:01Z: DaemonSet default/agent status: 3 desired, 0 current, 0 ready, 0 up to date, 0 available (workloads/daemonset)
 $ kubetape explain run.tape event '#7' --at '#12'
 #7 at 2026-01-01T00:00:01Z: DaemonSet default/agent applied (user)
@@ -168,7 +166,7 @@ error: event #7 had not happened by 2026-01-01T00:00:00Z: the last until then is
   --> run.tape
 [exit status 2]
 $ kubetape explain run.tape event '#7000'
-error: there is no event #7000: the log's last is #46
+error: there is no event #7000: the log's last is #41
   --> run.tape
 [exit status 2]
 
@@ -182,12 +180,12 @@ fn shipped_traces_give_the_same_runs_on_every_machine() {
         "for trace in traces/lesson.tape traces/suite/stuck/*/trace.tape; do kubetape verify $trace; done",
         str![[r#"
 $ for trace in traces/lesson.tape traces/suite/stuck/*/trace.tape; do kubetape verify $trace; done
-traces/lesson.tape: same: three replays (one of them resumed after event #144) gave the same 277 events, digest fcdeb7fafbc4f8808dd20da6d4478e77
-traces/suite/stuck/cordoned-node/trace.tape: same: three replays (one of them resumed after event #17) gave the same 24 events, digest 8c722a7f111f60c57a604bc7281e2b06
-traces/suite/stuck/no-schedule-taint/trace.tape: same: three replays (one of them resumed after event #28) gave the same 42 events, digest 09d9f9b729e20a7b9960819e31e82f62
-traces/suite/stuck/not-ready-node/trace.tape: same: three replays (one of them resumed after event #28) gave the same 46 events, digest 2baef68264510491e77057d649b8383d
-traces/suite/stuck/successive-revisions/trace.tape: same: three replays (one of them resumed after event #125) gave the same 241 events, digest 070922e75149830dab964dda29b25a82
-traces/suite/stuck/surge-host-port/trace.tape: same: three replays (one of them resumed after event #19) gave the same 35 events, digest c2246dfe86926a01b2e0e3e090421fc7
+traces/lesson.tape: same: three replays (one of them resumed after event #130) gave the same 259 events, digest 3381177b1ceb010dfa54c913957abcbb
+traces/suite/stuck/cordoned-node/trace.tape: same: three replays (one of them resumed after event #16) gave the same 22 events, digest df14f7082de0a1a8a9f11db4b73ca410
+traces/suite/stuck/no-schedule-taint/trace.tape: same: three replays (one of them resumed after event #26) gave the same 38 events, digest 40cab9006e7235e6790bbc554cec95ba
+traces/suite/stuck/not-ready-node/trace.tape: same: three replays (one of them resumed after event #26) gave the same 41 events, digest 72828c136457468bfc8fda63008cafb6
+traces/suite/stuck/successive-revisions/trace.tape: same: three replays (one of them resumed after event #106) gave the same 212 events, digest b6cc0de97d9bfe27a3b3595260de790c
+traces/suite/stuck/surge-host-port/trace.tape: same: three replays (one of them resumed after event #18) gave the same 32 events, digest 2d954d610903edb79cff8ac95ccd2d6a
 
 "#]],
     );

@@ -122,9 +122,7 @@ fn nodes_of_one_command_are_drained_one_after_the_other() {
     drain(&mut hand, node, &DrainOptions::default());
     drain(&mut hand, other, &DrainOptions::default());
     hand.until(3);
-    for pod in pods {
-        hand.happen(Body::PodGone { pod });
-    }
+    pods.map(|pod| hand.happen(Body::PodGone { pod }));
     hand.until(8);
     hand.happen(Body::PodGone { pod: third });
     hand.until(9);
@@ -148,11 +146,10 @@ fn a_drain_goes_on_from_what_was_saved() {
     drain(&mut hand, node, &DrainOptions::default());
     hand.until(2);
     let saved = hand.world.save().unwrap();
-    let World { names, cluster, recorded, .. } = &hand.world;
-    let (names, cluster, recorded) = (names.clone(), cluster.clone(), recorded.clone());
-    let actors: Vec<Box<dyn Actor>> = vec![Box::new(Drains::new())];
-    hand.world = World::resume(names, cluster, hand.world.last(), actors, &saved).unwrap();
-    hand.world.recorded = recorded;
+    let (names, cluster) = (hand.world.names.clone(), hand.world.cluster.clone());
+    let resumed = World::resume(names, cluster, hand.world.last(), vec![Box::new(Drains::new())], &saved);
+    let before = std::mem::replace(&mut hand.world, resumed.unwrap());
+    (hand.world.recorded, hand.world.changes) = (before.recorded, before.changes);
     hand.running(Some(set), other, "web-3", "web");
     hand.until(20);
     assert_eq!(hand.story(&["PodDeleted"]), ["0 PodDeleted web-1", "5 PodDeleted web-2"]);
