@@ -25,7 +25,7 @@ struct Rested {
 
 impl Rested {
     fn new(nodes: u32, controller: Form) -> Rested {
-        let kubelet = kubelet::Settings { start_us: Micros::ZERO, stop_us: Micros::ZERO };
+        let kubelet = kubelet::Settings::instant();
         let mut world = World::new(
             Names::new(),
             vec![

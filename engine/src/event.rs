@@ -3,6 +3,10 @@
 //! A cluster changes only through these (see [`crate::cluster::Cluster::apply`]). The list is wide enough for
 //! every actor that kubetape has or plans; a kind that a reader does not know is an error that names it.
 
+mod kind;
+
+pub use kind::{Kind, Kinds};
+
 use serde::{Deserialize, Serialize};
 
 use crate::names::{
@@ -384,55 +388,6 @@ pub enum Body {
 }
 
 impl Body {
-    /// The name of the kind, as people and JSON see it.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Body::NodeJoined { .. } => "NodeJoined",
-            Body::NodeLeft { .. } => "NodeLeft",
-            Body::NodeLabelSet { .. } => "NodeLabelSet",
-            Body::NodeLabelRemoved { .. } => "NodeLabelRemoved",
-            Body::NodeTaintAdded { .. } => "NodeTaintAdded",
-            Body::NodeTaintRemoved { .. } => "NodeTaintRemoved",
-            Body::NodeCordoned { .. } => "NodeCordoned",
-            Body::NodeUncordoned { .. } => "NodeUncordoned",
-            Body::NodeCapacitySet { .. } => "NodeCapacitySet",
-            Body::NodeConditionSet { .. } => "NodeConditionSet",
-            Body::NodeSilent { .. } => "NodeSilent",
-            Body::NodeReturned { .. } => "NodeReturned",
-            Body::Applied { .. } => "Applied",
-            Body::Scaled { .. } => "Scaled",
-            Body::DeleteRequested { .. } => "DeleteRequested",
-            Body::ObjectRemoved { .. } => "ObjectRemoved",
-            Body::RolloutUndone { .. } => "RolloutUndone",
-            Body::PodCreated { .. } => "PodCreated",
-            Body::PodRefused { .. } => "PodRefused",
-            Body::PodDeleted { .. } => "PodDeleted",
-            Body::PodAdopted { .. } => "PodAdopted",
-            Body::PodReleased { .. } => "PodReleased",
-            Body::PodLabelSet { .. } => "PodLabelSet",
-            Body::PodLabelRemoved { .. } => "PodLabelRemoved",
-            Body::RevisionCreated { .. } => "RevisionCreated",
-            Body::RevisionNumbered { .. } => "RevisionNumbered",
-            Body::RevisionLabelled { .. } => "RevisionLabelled",
-            Body::RevisionAdopted { .. } => "RevisionAdopted",
-            Body::RevisionReleased { .. } => "RevisionReleased",
-            Body::RevisionDeleted { .. } => "RevisionDeleted",
-            Body::StatusWritten { .. } => "StatusWritten",
-            Body::Synced { .. } => "Synced",
-            Body::Reported { .. } => "Reported",
-            Body::PodBound { .. } => "PodBound",
-            Body::PodUnschedulable { .. } => "PodUnschedulable",
-            Body::PodNominated { .. } => "PodNominated",
-            Body::PodPhaseSet { .. } => "PodPhaseSet",
-            Body::PodConditionSet { .. } => "PodConditionSet",
-            Body::PodRestarted { .. } => "PodRestarted",
-            Body::PodGone { .. } => "PodGone",
-            Body::DrainRequested { .. } => "DrainRequested",
-            Body::DrainEnded { .. } => "DrainEnded",
-            Body::EvictionRefused { .. } => "EvictionRefused",
-        }
-    }
-
     /// The node that the event is about, where it is about one.
     pub fn node(&self) -> Option<NodeId> {
         match *self {
@@ -476,6 +431,37 @@ impl Body {
             | Body::PodRestarted { pod, .. }
             | Body::PodGone { pod }
             | Body::EvictionRefused { pod, .. } => Some(pod),
+            _ => None,
+        }
+    }
+
+    /// The pod that an event after its creation is about, to be given another number.
+    pub fn pod_mut(&mut self) -> Option<&mut PodId> {
+        match self {
+            Body::PodDeleted { pod, .. }
+            | Body::PodAdopted { pod, .. }
+            | Body::PodReleased { pod }
+            | Body::PodLabelSet { pod, .. }
+            | Body::PodLabelRemoved { pod, .. }
+            | Body::PodBound { pod, .. }
+            | Body::PodUnschedulable { pod, .. }
+            | Body::PodNominated { pod, .. }
+            | Body::PodPhaseSet { pod, .. }
+            | Body::PodConditionSet { pod, .. }
+            | Body::PodRestarted { pod, .. }
+            | Body::PodGone { pod } => Some(pod),
+            _ => None,
+        }
+    }
+
+    /// The revision that an event after its creation is about, to be given another number.
+    pub fn revision_mut(&mut self) -> Option<&mut RevisionId> {
+        match self {
+            Body::RevisionNumbered { revision, .. }
+            | Body::RevisionLabelled { revision, .. }
+            | Body::RevisionAdopted { revision, .. }
+            | Body::RevisionReleased { revision }
+            | Body::RevisionDeleted { revision } => Some(revision),
             _ => None,
         }
     }

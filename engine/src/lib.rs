@@ -82,6 +82,7 @@
 //! | [`sim`] | virtual time, and the world in which actors act |
 //! | [`told`] | events and their causes in words, for those below |
 //! | [`replay`], [`diff`] | tracks played back or simulated; what differs between two logs |
+//! | [`settings`], [`calibrate`] | how actors behave; settings learnt from a recording |
 //! | [`import`], [`synth`], [`conformance`] | recordings made into logs; traces made up; the engine held against Kubernetes' own code |
 //!
 //! Looking for why a pod was deleted? [`event::Why`] lists the reasons, [`actors::daemonset`] decides on most of them, and
@@ -106,6 +107,7 @@
 
 pub mod actors;
 pub mod apply;
+pub mod calibrate;
 pub mod cluster;
 pub mod conformance;
 pub mod diff;
@@ -118,9 +120,11 @@ pub mod log;
 pub mod manifest;
 pub mod names;
 pub mod quantity;
+pub mod redact;
 pub mod replay;
 pub mod saved;
 pub mod selector;
+pub mod settings;
 pub mod shadow;
 pub mod sim;
 pub mod synth;

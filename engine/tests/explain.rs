@@ -4,6 +4,8 @@
 //! ready, one whose image is called `flaky` is ready for two seconds.
 #![allow(clippy::unwrap_used)]
 
+use std::path::Path;
+
 use kubetape_engine::actors::daemonset::DaemonSetController;
 use kubetape_engine::actors::lifecycle::{NodeHealth, NodeTaints, TaintEviction};
 use kubetape_engine::actors::scheduler::Scheduler;
@@ -14,6 +16,7 @@ use kubetape_engine::explain::{
     Answer, Check, DaemonPodExplanation, EffectGroup, Hold, Moment, Reason, RolloutExplanation, RolloutState,
     SetBy, Tape, WorkloadName, explain_daemon_pod, explain_event, explain_pod, explain_rollout,
 };
+use kubetape_engine::log::{MemoryStorage, Options, Reader, Writer};
 use kubetape_engine::names::{
     Effect, Names, NodeId, NodeSpec, ObjectKey, PodId, ResourceList, Seq, Sym, Taint, sym,
 };
@@ -28,14 +31,19 @@ struct Lab {
 
 impl Lab {
     fn new(nodes: &[&str]) -> Lab {
+        Lab::at(0, nodes)
+    }
+
+    /// A cluster that begins at a second of the epoch.
+    fn at(second: i64, nodes: &[&str]) -> Lab {
         let actors: Vec<Box<dyn kubetape_engine::sim::Actor>> = vec![
-            Box::new(NodeHealth::new()),
-            Box::new(NodeTaints::new()),
+            Box::new(NodeHealth::default()),
+            Box::new(NodeTaints::default()),
             Box::new(DaemonSetController::new(Default::default())),
             Box::new(Scheduler::new(Default::default())),
             Box::new(TaintEviction::new()),
         ];
-        let mut lab = Lab { world: World::new(Names::new(), actors), second: 0 };
+        let mut lab = Lab { world: World::new(Names::new(), actors), second };
         nodes.iter().for_each(|node| lab.join(node, &[]));
         lab
     }
@@ -236,6 +244,31 @@ fn revisions_that_are_ready_for_a_moment_breach_the_budget() {
     assert!(breach.because.iter().any(|event| event.kind == "PodConditionSet"), "{:?}", breach.because);
 }
 
+/// The shipped trace is written anew with `SNAPSHOTS=overwrite` in the environment.
+#[test]
+fn the_shipped_trace_of_successive_revisions_is_what_the_lab_makes() {
+    let start = ApiSeconds::parse("2026-01-01T00:00:00Z").unwrap().0;
+    let mut lab = Lab::at(start, &["a", "b", "c", "d"]);
+    for (index, image) in ["agent:1", "flaky:2", "flaky:3", "flaky:4"].into_iter().enumerate() {
+        lab.apply("agent", image, "", ONE_AT_A_TIME);
+        lab.until(start + 20 * (index as i64 + 1));
+    }
+    let storage = MemoryStorage::new();
+    let mut writer = Writer::create_in(Box::new(storage.clone()), &Options::default()).unwrap();
+    writer.append(&lab.world.names, &lab.world.recorded).unwrap();
+    let digest = writer.close().unwrap();
+
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../traces/suite/stuck/successive-revisions/trace.tape");
+    if std::env::var_os("SNAPSHOTS").is_some_and(|value| value == "overwrite") {
+        std::fs::write(&path, storage.bytes()).unwrap();
+    }
+    let mut reader = Reader::open(&path).unwrap().with_digest();
+    let (mut names, mut events) = (Names::new(), Vec::new());
+    while reader.next_batch(&mut names, &mut events).unwrap().is_some() {}
+    assert_eq!(reader.digest(), Some(digest));
+}
+
 #[test]
 fn revisions_that_are_never_ready_leave_the_other_pods_alone() {
     let mut lab = Lab::new(&["a", "b", "c"]);
@@ -350,7 +383,7 @@ fn an_event_has_a_tree_of_effects_and_a_chain_of_causes() {
     let applied = lab.apply("agent", "agent:2", "", ONE_AT_A_TIME);
     lab.until(100);
     assert_eq!(lab.rollout("agent").state, RolloutState::Complete);
-    let event = lab.explain(|tape| explain_event(tape, applied).unwrap());
+    let event = lab.explain(|tape| explain_event(tape, applied, Moment::End).unwrap());
     assert_eq!(event.told.event, applied.0);
     assert_eq!(event.causes.links, []);
     assert_eq!(count(&event.effects, "PodDeleted"), 12, "{:#?}", event.effects);
@@ -358,10 +391,10 @@ fn an_event_has_a_tree_of_effects_and_a_chain_of_causes() {
     assert!(depth(&event.effects) < 12, "one turn, not twelve: {}", depth(&event.effects));
 
     let last = lab.world.recorded.iter().rposition(|e| matches!(e.body, Body::PodCreated { .. })).unwrap();
-    let created = lab.explain(|tape| explain_event(tape, Seq(last as u64 + 1)).unwrap());
+    let created = lab.explain(|tape| explain_event(tape, Seq(last as u64 + 1), Moment::End).unwrap());
     let chain = created.causes;
     assert!(chain.root.as_ref().or(chain.links.last()).is_some(), "{chain:?}");
-    assert!(lab.explain(|tape| explain_event(tape, Seq(1_000_000)).is_err()));
+    assert!(lab.explain(|tape| explain_event(tape, Seq(1_000_000), Moment::End).is_err()));
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! Recordings of real clusters, replayed and compared with themselves at every settled moment.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use kubetape_engine::cluster::Cluster;
 use kubetape_engine::diff::{Comparison, Side, Strictness, When, diff};
-use kubetape_engine::event::{Event, Track};
+use kubetape_engine::event::{Event, Track, WorkloadStatus};
 use kubetape_engine::import::{self, Source};
-use kubetape_engine::names::{Names, sym};
+use kubetape_engine::names::{Names, Seq, sym};
 use kubetape_engine::replay::{Events, Plan, Sink, SourceError, Tracks, replay};
 use kubetape_engine::time::{Micros, Time};
 
@@ -112,5 +114,35 @@ fn rollouts_are_replayed_as_they_were_recorded() {
     for others in ["", ",scheduler", ",scheduler,kubelet"] {
         let replayed = Replayed::new(&folder, &format!("{WORKLOADS_PLAYED}{others}"));
         assert_same(&replayed.compare(When::EverySettled));
+    }
+}
+
+/// What the DaemonSets' statuses said at a moment.
+fn statuses(names: &Names, events: &[Event], at: Time) -> BTreeMap<String, WorkloadStatus> {
+    let (mut names, mut cluster) = (names.clone(), Cluster::new());
+    for (index, event) in events.iter().enumerate().take_while(|(_, event)| event.at <= at) {
+        cluster.apply(&mut names, Seq(index as u64 + 1), event).unwrap();
+    }
+    cluster.daemon_sets().map(|(object, _)| (names.object_name(object.id), object.status)).collect()
+}
+
+/// Recordings with heartbeats that stop, taints, preemption, ports that conflict, pods that fail and random churn. Left out is
+/// B-2: there nodes leave in the middle of a surging rollout, and what then happens follows from which nodes the real
+/// controller had, at random, taken first.
+const FURTHER: [&str; 7] =
+    ["A", "C-1-heartbeat-taints", "C-3-resources-priority-ports", "D", "F-101", "F-102", "F-103"];
+
+#[test]
+fn placements_and_statuses_are_the_recorded_ones_while_pods_behave_as_they_did() {
+    for folder in FURTHER.into_iter().filter_map(further) {
+        let name = folder.display().to_string();
+        let replayed = Replayed::new(&folder, &format!("{WORKLOADS_PLAYED},scheduler,kubelet"));
+        let comparison = replayed.compare(When::EverySettled);
+        assert!(comparison.moments.len() > 1, "{name}");
+        assert_same(&comparison);
+        for moment in &comparison.moments {
+            let recorded = statuses(&replayed.names, &replayed.trace, moment.at_a);
+            assert_eq!(statuses(&replayed.run_names, &replayed.run, moment.at_b), recorded, "{name}");
+        }
     }
 }

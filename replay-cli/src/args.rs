@@ -76,6 +76,8 @@ pub enum Command {
     Delete(commands::delete::Args),
     Synth(commands::synth::Args),
     Bench(commands::bench::Args),
+    Calibrate(commands::calibrate::Args),
+    Settings(commands::settings::Args),
     Conformance(commands::conformance::Args),
     Sweep(commands::sweep::Args),
     #[command(subcommand)]
@@ -103,6 +105,8 @@ impl Command {
             Command::Delete(args) => commands::delete::run(&args, out),
             Command::Synth(args) => commands::synth::run(&args, out),
             Command::Bench(args) => commands::bench::run(&args, out),
+            Command::Calibrate(args) => commands::calibrate::run(&args, out),
+            Command::Settings(args) => commands::settings::run(&args, out),
             Command::Conformance(args) => commands::conformance::run(&args, out),
             Command::Sweep(args) => commands::sweep::run(&args, out),
             Command::Log(command) => commands::log::run(command, out),

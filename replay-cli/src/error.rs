@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use kubetape_engine::log::LogError;
 
 use crate::output::style::{Paint, Style};
+use crate::tape;
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
@@ -85,9 +86,12 @@ impl CliError {
 
 impl From<LogError> for CliError {
     fn from(error: LogError) -> Self {
-        let failed = |error: &LogError| CliError::new(error.to_string());
+        let failed = |error: &LogError| CliError::new(tape::shown(error.to_string()));
         match &error {
-            LogError::Io { what, file, source } => CliError::file(what, &without_draft(file), source),
+            LogError::Io { what, file, source } => {
+                let file = tape::shown(file.clone());
+                CliError::file(what, &without_draft(&file), source)
+            }
             LogError::Exists { path } => CliError::new(format!("{} exists already", path.display()))
                 .hint("choose another name, or overwrite it with --force"),
             LogError::Locked { .. } => {
@@ -97,7 +101,7 @@ impl From<LogError> for CliError {
                 "`kubetape import` makes a log from a recording, `kubetape node join` begins one by hand",
             ),
             LogError::Damaged(damage) => {
-                let file = &damage.file;
+                let file = tape::shown(damage.file.clone());
                 failed(&error).hint(format!(
                     "`kubetape log verify {file}` lists all damage, `kubetape log repair {file} -o GOOD` salvages the rest"
                 ))
@@ -119,22 +123,6 @@ fn without_draft(file: &str) -> PathBuf {
         Some((name, _)) => path.with_file_name(name),
         None => path.to_owned(),
     }
-}
-
-/// A line of a text with a caret under what is meant, and why. Lines and columns count from 1.
-pub fn snippet(text: &str, line: u32, column: u32, width: u32, why: &str) -> String {
-    let Some(shown) = text.lines().nth((line as usize).saturating_sub(1)) else { return String::new() };
-    // A line of a minified file would bury what it is to show.
-    let shown: String = shown.chars().take(160).collect();
-    let number = line.to_string();
-    let gutter = " ".repeat(number.len());
-    let indent: String = shown
-        .chars()
-        .take((column as usize).saturating_sub(1))
-        .map(|c| if c == '\t' { '\t' } else { ' ' })
-        .collect();
-    let carets = "^".repeat((width as usize).clamp(1, 80));
-    format!("  {gutter} |\n  {number} | {shown}\n  {gutter} | {indent}{carets} {why}\n")
 }
 
 /// The words of an I/O error without the platform's number.
@@ -179,13 +167,6 @@ mod tests {
         let CliError::Failed(report) = error else { panic!("not a failure") };
         let expected = "error: unknown field \"template\"\n  --> ds.yaml:9:3\n   9 | template:\n     | ^\n  hint: indent it under `spec`\n";
         assert_eq!(report.render(Style::plain()), expected);
-    }
-
-    #[test]
-    fn a_snippet_points_at_its_place() {
-        let shown = snippet("a: 1\nb:\n\tc: 2\n", 3, 2, 1, "unknown field");
-        assert_eq!(shown, "    |\n  3 | \tc: 2\n    | \t^ unknown field\n");
-        assert_eq!(snippet("a", 9, 1, 1, "beyond"), "");
     }
 
     #[test]

@@ -10,7 +10,9 @@ mod manifests;
 mod output;
 mod plan;
 mod selector;
+mod settings;
 mod state;
+mod tape;
 mod timespec;
 
 use std::process::ExitCode;

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use kubetape_engine::apply::{self, ApplyRefused, Rejected, Verb};
 use kubetape_engine::cluster::Cluster;
 use kubetape_engine::event::Body;
-use kubetape_engine::manifest::{self, Decoded, Document, Problem};
+use kubetape_engine::manifest::{self, Decoded, Document, Problem, snippet};
 use kubetape_engine::names::{Names, ObjectId};
 
-use crate::error::{CliError, snippet};
+use crate::error::CliError;
 use crate::kinds;
 
 /// The documents of some files, in order.
@@ -128,7 +128,11 @@ impl Manifests {
             }
             let text = self.texts.get(source).map_or("", String::as_str);
             let Problem { message, .. } = problem;
-            shown += &snippet(text, place.line, place.column, place.width, message);
+            let lines = snippet(text, place);
+            // Why it is wrong stands beside the caret.
+            let lines =
+                lines.strip_suffix('\n').map(|lines| format!("{lines} {message}")).unwrap_or_default();
+            lines.lines().for_each(|line| shown += &format!("  {line}\n"));
         }
         if !shown.is_empty() {
             error = error.snippet(shown);

@@ -7,16 +7,16 @@ use std::str::FromStr;
 
 use kubetape_engine::cluster::Cluster;
 use kubetape_engine::event::Track;
-use kubetape_engine::log::{LogError, Reader};
+use kubetape_engine::log::LogError;
 use kubetape_engine::names::Names;
-use kubetape_engine::replay::{
-    Injection, InjectionError, Plan, ReplayError, Settings, Timings, Tracks, Until,
-};
+use kubetape_engine::replay::{Injection, InjectionError, Plan, ReplayError, Timings, Tracks, Until};
 use kubetape_engine::time::Time;
 
 use crate::error::{CliError, Report};
 use crate::manifests::Manifests;
+use crate::settings::SettingsArgs;
 use crate::state;
+use crate::tape;
 use crate::timespec::{self, MOMENT_HELP, Moment};
 
 /// A trace, and how it is replayed.
@@ -39,9 +39,8 @@ pub struct Replayed {
     /// later at most), TIME, or +DURATION after the trace's last event
     #[arg(long, value_name = "WHEN", default_value = "settled")]
     pub until: UntilArg,
-    /// How the actors behave.
-    #[arg(skip)]
-    pub settings: Settings,
+    #[command(flatten)]
+    pub settings: SettingsArgs,
 }
 
 fn at_help() -> String {
@@ -83,7 +82,7 @@ impl Replayed {
     /// A manifest or the trace cannot be read.
     pub fn plan(&self, said: &Said) -> Result<Plan, CliError> {
         let (timings, names) = self.recorded_timings()?;
-        let (play, until, settings) = (self.play, self.until.0, self.settings.clone());
+        let (play, until, settings) = (self.play, self.until.0, self.settings.read()?);
         Ok(Plan {
             play,
             until,
@@ -119,7 +118,7 @@ impl Replayed {
     fn recorded_timings(&self) -> Result<(Timings, Names), CliError> {
         let (mut timings, mut names) = (Timings::default(), Names::new());
         if self.play.has(Track::Scheduler) || self.play.has(Track::Kubelet) {
-            let mut reader = Reader::open(&self.trace)?;
+            let mut reader = tape::reader(&self.trace)?;
             let mut batch = Vec::new();
             while reader.next_batch(&mut names, &mut batch)?.is_some() {
                 batch.iter().for_each(|event| timings.note(event));

@@ -12,6 +12,7 @@ use kubetape_engine::time::Time;
 use crate::error::CliError;
 use crate::output::Out;
 use crate::output::progress::Progress;
+use crate::tape;
 use crate::timespec::Moment;
 
 /// A log folded to a moment.
@@ -57,7 +58,8 @@ pub fn fold(path: &Path, moment: Moment, out: &mut Out) -> Result<State, CliErro
         Moment::End => log::Moment::End,
         _ => return fold_from(State::empty(), path, stop, out),
     };
-    let Some(Checkpoint { names, cluster, seq, reader, .. }) = log::checkpoint(path, before)? else {
+    let Some(Checkpoint { names, cluster, seq, reader, .. }) = log::checkpoint(&tape::path(path)?, before)?
+    else {
         return fold_from(State::empty(), path, stop, out);
     };
     let start = State { names, now: cluster.now(), cluster, first, last: seq };
@@ -70,7 +72,7 @@ pub fn fold(path: &Path, moment: Moment, out: &mut Out) -> Result<State, CliErro
 /// The time of a log's first event.
 fn first_time(path: &Path) -> Result<Option<Time>, CliError> {
     let mut batch = Vec::new();
-    Reader::open(path)?.next_batch(&mut Names::new(), &mut batch)?;
+    tape::reader(path)?.next_batch(&mut Names::new(), &mut batch)?;
     Ok(batch.first().map(|event| event.at))
 }
 
@@ -80,7 +82,7 @@ fn first_time(path: &Path) -> Result<Option<Time>, CliError> {
 /// As [`fold`].
 pub fn fold_from(start: State, path: &Path, moment: Moment, out: &mut Out) -> Result<State, CliError> {
     let progress = out.progress("reading");
-    let (state, torn) = walk_from(start, (path, Reader::open(path)?), moment, progress, |_, _| Ok(()))?;
+    let (state, torn) = walk_from(start, (path, tape::reader(path)?), moment, progress, |_, _| Ok(()))?;
     torn.into_iter().for_each(|torn| out.warn(format!("{}: {torn}", path.display())));
     Ok(state)
 }
@@ -96,7 +98,72 @@ pub fn walk(
     progress: Progress,
     visit: impl FnMut(&Event, &State) -> Result<(), CliError>,
 ) -> Result<(State, Option<String>), CliError> {
-    walk_from(State::empty(), (path, Reader::open(path)?), moment, progress, visit)
+    walk_from(State::empty(), (path, tape::reader(path)?), moment, progress, visit)
+}
+
+/// As [`walk`], of the first events only.
+///
+/// # Errors
+/// As [`walk`]; a log with fewer events is none.
+pub fn walk_first(
+    path: &Path,
+    count: u64,
+    mut visit: impl FnMut(&Event, &State) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    let (mut reader, mut state, mut batch) = (tape::reader(path)?, State::empty(), Vec::new());
+    while state.last.0 < count && reader.next_batch(&mut state.names, &mut batch)?.is_some() {
+        let left = usize::try_from(count - state.last.0).unwrap_or(usize::MAX);
+        for event in batch.iter().take(left) {
+            let seq = state.last.next();
+            state.first.get_or_insert(event.at);
+            let applied = state.cluster.apply(&mut state.names, seq, event);
+            applied.map_err(|e| does_not_fit(path, seq, event, &e))?;
+            (state.last, state.now) = (seq, event.at);
+            visit(event, &state)?;
+        }
+    }
+    Ok(())
+}
+
+/// Shows each event of a log, with the state after it, and goes on while another process appends: until that has ended. A
+/// log at which nobody writes now is waited for.
+///
+/// # Errors
+/// The log cannot be read, and whatever the visitor says.
+pub fn follow(
+    path: &Path,
+    out: &mut Out,
+    visit: &mut dyn FnMut(&Event, &State, &mut Out) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    const PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+    let mut reader = tape::reader(path)?;
+    let (mut state, mut batch) = (State::empty(), Vec::new());
+    let mut writer_seen = false;
+    loop {
+        // Asked before reading: what a writer appended before it ended is read after that.
+        let at_work = reader.is_being_written();
+        writer_seen |= at_work;
+        let mut read = false;
+        while reader.next_batch(&mut state.names, &mut batch)?.is_some() {
+            read = true;
+            for event in &batch {
+                let seq = state.last.next();
+                state.first.get_or_insert(event.at);
+                let applied = state.cluster.apply(&mut state.names, seq, event);
+                applied.map_err(|e| does_not_fit(path, seq, event, &e))?;
+                (state.last, state.now) = (seq, event.at);
+                visit(event, &state, out)?;
+            }
+        }
+        if writer_seen && !at_work {
+            reader.recovered().into_iter().for_each(|torn| out.warn(format!("{}: {torn}", path.display())));
+            return Ok(());
+        }
+        if read {
+            out.flush()?;
+        }
+        std::thread::sleep(PAUSE);
+    }
 }
 
 fn walk_from(
@@ -179,9 +246,9 @@ fn does_not_fit(path: &Path, seq: Seq, event: &Event, error: &ApplyError) -> Cli
 }
 
 fn last_time(path: &Path) -> Result<Time, CliError> {
-    let (mut reader, mut names, mut batch) = (Reader::open(path)?, Names::new(), Vec::new());
+    let (mut reader, mut names, mut batch) = (tape::reader(path)?, Names::new(), Vec::new());
     // What a checkpoint stands for need not be read to know when the log ends.
-    if let Some(checkpoint) = log::checkpoint(path, log::Moment::End)? {
+    if let Some(checkpoint) = log::checkpoint(&tape::path(path)?, log::Moment::End)? {
         (reader, names) = (checkpoint.reader, checkpoint.names);
     }
     while reader.next_batch(&mut names, &mut batch)?.is_some() {}

@@ -93,6 +93,19 @@ fn every_preset_is_measured_and_compared_with_a_result_that_was_kept() {
     assert!(perfdata["dataItems"][0]["data"]["Perc50"].as_f64().unwrap() > 0.0);
 }
 
+#[test]
+fn a_preset_from_a_log_into_a_log_is_the_same_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = "--scale 0.0005 --runs 1 --no-profile --logs --format json";
+    let text = succeeds(folder.path(), &format!("bench --preset label-5k --preset rollout-5k {options}"));
+    let document: Value = serde_json::from_str(&text).unwrap();
+    for result in document["results"].as_array().unwrap() {
+        for field in ["memory_seconds", "disk_seconds"] {
+            assert!(result["logged"][field].as_f64().unwrap() > 0.0, "{result}");
+        }
+    }
+}
+
 const SWEEP: &str = "sweep --preset churn-1k --preset rollout-5k --scale 0.0002 --seeds 1..3";
 
 #[test]

@@ -5,4 +5,7 @@
 pub mod daemonset;
 pub mod kubelet;
 pub mod lifecycle;
+mod limit;
 pub mod scheduler;
+
+pub use limit::RateLimit;

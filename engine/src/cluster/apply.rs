@@ -54,9 +54,11 @@ pub struct Change {
     pub owner: Option<ObjectId>,
     /// Whether the pod was ready before the event.
     pub was_ready: bool,
+    /// The value of the node's label before the event.
+    pub label: Option<Sym>,
 }
 
-const SAME: Change = Change { effective: false, owner: None, was_ready: false };
+const SAME: Change = Change { effective: false, owner: None, was_ready: false, label: None };
 const CHANGED: Change = Change { effective: true, ..SAME };
 
 impl Cluster {
@@ -78,12 +80,12 @@ impl Cluster {
             }
             Body::NodeLeft { node } => self.node_left(names, seq, event, node),
             Body::NodeLabelSet { node, key, value } => {
-                let changed = set_label(&mut self.node_mut(names, node)?.labels, key, value);
-                Ok(self.node_changed(node, seq, changed))
+                let label = set_label(&mut self.node_mut(names, node)?.labels, key, value);
+                Ok(Change { label, ..self.node_changed(node, seq, label != Some(value)) })
             }
             Body::NodeLabelRemoved { node, key } => {
-                let changed = remove_label(&mut self.node_mut(names, node)?.labels, key);
-                Ok(self.node_changed(node, seq, changed))
+                let label = remove_label(&mut self.node_mut(names, node)?.labels, key);
+                Ok(Change { label, ..self.node_changed(node, seq, label.is_some()) })
             }
             Body::NodeTaintAdded { node, taint } => {
                 let changed = set_taint(&mut self.node_mut(names, node)?.taints, taint);
@@ -491,9 +493,9 @@ impl Cluster {
             return self.pod_created(names, seq, event);
         }
         let Some(id) = event.body.pod() else { return Ok(SAME) };
-        let before = *self.pod_mut(id)?;
-        let change = |effective| Change { effective, owner: before.owner, was_ready: before.ready };
         let pod = self.pod_mut(id)?;
+        let (owner_before, was_bound) = (pod.owner, pod.bound);
+        let (was_ready, was_ready_since) = (pod.ready, pod.ready_since);
         pod.changed = seq;
         let effective = match event.body {
             Body::PodDeleted { why, deadline, .. } => {
@@ -503,18 +505,18 @@ impl Cluster {
             Body::PodAdopted { owner, .. } => {
                 self.unlist_pod(id);
                 self.list_pod(names, id, Some(owner));
-                before.owner != Some(owner)
+                owner_before != Some(owner)
             }
             Body::PodReleased { .. } => {
                 self.unlist_pod(id);
                 self.list_pod(names, id, None);
-                before.owner.is_some()
+                owner_before.is_some()
             }
-            Body::PodLabelSet { key, value, .. } => set_label(self.own_labels(id), key, value),
-            Body::PodLabelRemoved { key, .. } => remove_label(self.own_labels(id), key),
+            Body::PodLabelSet { key, value, .. } => set_label(self.own_labels(id), key, value) != Some(value),
+            Body::PodLabelRemoved { key, .. } => remove_label(self.own_labels(id), key).is_some(),
             Body::PodBound { node, .. } => {
                 (pod.node, pod.bound, pod.unschedulable) = (Some(node), true, false);
-                if !before.bound {
+                if !was_bound {
                     self.list_on_node(names, id, node);
                 }
                 true
@@ -524,7 +526,7 @@ impl Cluster {
             Body::PodConditionSet { condition: PodCondition::Ready, status, since, .. } => {
                 pod.ready = status == ConditionStatus::True;
                 pod.ready_since = Some(since);
-                before.ready != pod.ready || before.ready_since != pod.ready_since
+                was_ready != pod.ready || was_ready_since != pod.ready_since
             }
             Body::PodRestarted { restarts, .. } => std::mem::replace(&mut pod.restarts, restarts) != restarts,
             Body::PodGone { .. } => {
@@ -533,7 +535,7 @@ impl Cluster {
             }
             _ => false,
         };
-        Ok(change(effective))
+        Ok(Change { effective, owner: owner_before, was_ready, label: None })
     }
 
     fn pod_mut(&mut self, pod: PodId) -> Result<&mut Pod, ApplyError> {
@@ -691,19 +693,21 @@ fn replace<T: PartialEq>(place: &mut T, value: T) -> Change {
     Change { effective, ..SAME }
 }
 
-fn set_label(labels: &mut Vec<(Sym, Sym)>, key: Sym, value: Sym) -> bool {
+/// Sets a label; gives its value before.
+fn set_label(labels: &mut Vec<(Sym, Sym)>, key: Sym, value: Sym) -> Option<Sym> {
     match labels.iter_mut().find(|label| label.0 == key) {
-        Some(label) => std::mem::replace(&mut label.1, value) != value,
+        Some(label) => Some(std::mem::replace(&mut label.1, value)),
         None => {
             labels.push((key, value));
-            true
+            None
         }
     }
 }
 
-fn remove_label(labels: &mut Vec<(Sym, Sym)>, key: Sym) -> bool {
+/// Takes a label off; gives its value before.
+fn remove_label(labels: &mut Vec<(Sym, Sym)>, key: Sym) -> Option<Sym> {
     let at = labels.iter().position(|label| label.0 == key);
-    at.map(|at| labels.swap_remove(at)).is_some()
+    at.map(|at| labels.swap_remove(at).1)
 }
 
 fn set_taint(taints: &mut Vec<Taint>, taint: Taint) -> bool {

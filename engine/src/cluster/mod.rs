@@ -18,7 +18,9 @@ use serde::{Deserialize, Serialize};
 
 pub use apply::{ApplyError, Change, deletion_is_immediate};
 pub use node::{Node, NodeCondition};
-pub use object::{DaemonSet, DisruptionBudget, Object, ObjectSpec, TEMPLATE_GENERATION_ANNOTATION, UpdateStrategy};
+pub use object::{
+    DaemonSet, DisruptionBudget, Object, ObjectSpec, TEMPLATE_GENERATION_ANNOTATION, UpdateStrategy,
+};
 pub use pod::Pod;
 pub use revision::Revision;
 pub use shape::Shape;

@@ -73,7 +73,7 @@ struct Fakes<'a> {
 }
 
 impl ApiServer for Fakes<'_> {
-    fn create(&mut self, node: NodeId) -> Result<Option<DaemonPod>, Refusal> {
+    fn create(&mut self, node: NodeId, _names: &Names) -> Result<Option<DaemonPod>, Refusal> {
         let refuse = |reason: &str| Refusal { reason: reason.to_owned(), namespace_terminating: false };
         self.creations_left = self.creations_left.checked_sub(1).ok_or_else(|| refuse("limit reached"))?;
         self.created.push(node);

@@ -104,7 +104,7 @@ impl<'a> Side<'a> {
 
     /// Says until when nothing more is known to happen after the last event: for a run, where its clock
     /// stopped; [`Time::MAX`] if nothing follows at all. By default nothing follows after a replay's run, and a
-    /// recording is known until its last event, because it may have been cut anywhere.
+    /// recording is known until when it says, or its last event, because it may have been cut anywhere.
     pub fn known_until(mut self, until: Time) -> Side<'a> {
         self.known_until = Some(until);
         self
@@ -167,7 +167,11 @@ impl<'a> Side<'a> {
 
     /// Until when the side is known, once it is folded to its end.
     pub fn end(&self) -> Time {
-        let by_default = if self.is_run { Time::MAX } else { self.now };
+        let by_default = match &self.source {
+            _ if self.is_run => Time::MAX,
+            Source::Log(reader) => reader.known_until().unwrap_or(self.now),
+            Source::Batches(_) => self.now,
+        };
         self.known_until.unwrap_or(by_default).max(self.now)
     }
 

@@ -19,7 +19,7 @@ pub struct EventExplanation {
     pub told: Told,
     /// What it goes back to; empty for what comes from outside, and where a recording does not say.
     pub causes: Chain,
-    /// What it brought about up to the end of the log, like with like.
+    /// What it brought about up to the moment, like with like.
     pub effects: Vec<EffectGroup>,
     /// How many events that are, all levels together.
     pub effect_count: usize,
@@ -77,11 +77,11 @@ struct Effects {
     found: bool,
 }
 
-/// Explains an event of a log.
+/// Explains an event of a log by what it goes back to, and by what it brought about up to a moment.
 ///
 /// # Errors
-/// The log cannot be read, or has no such event.
-pub fn explain_event(tape: &Tape<'_>, seq: Seq) -> Result<EventExplanation, ExplainError> {
+/// The log cannot be read, has no such event, or only after the moment.
+pub fn explain_event(tape: &Tape<'_>, seq: Seq, moment: Moment) -> Result<EventExplanation, ExplainError> {
     let mut effects = Effects {
         root: seq,
         groups: Vec::new(),
@@ -90,9 +90,13 @@ pub fn explain_event(tape: &Tape<'_>, seq: Seq) -> Result<EventExplanation, Expl
         until: Time::MIN,
         found: false,
     };
-    let history = collect(tape, Moment::End, |seen| effects.observe(seen))?;
+    let history = collect(tape, moment, |seen| effects.observe(seen))?;
     if !effects.found {
-        return Err(ExplainError::NoSuchEvent { seq, last: history.last });
+        let last = history.last;
+        return Err(match moment {
+            Moment::End => ExplainError::NoSuchEvent { seq, last },
+            _ => ExplainError::NotYet { seq, at: history.now, last },
+        });
     }
     let causes = history.cause(seq).map(|cause| history.causes_from(cause)).unwrap_or_default();
     let mut numbers: BTreeSet<Seq> = causes.numbers().collect();

@@ -75,6 +75,16 @@ pub enum ExplainError {
         /// The last that there is.
         last: Seq,
     },
+    /// The event happened after the moment.
+    #[error("event {seq} had not happened by {at}: the last until then is {last}")]
+    NotYet {
+        /// Which was asked for.
+        seq: Seq,
+        /// The moment.
+        at: Time,
+        /// The last event until then.
+        last: Seq,
+    },
     /// The log begins later.
     #[error("the log begins at {first}, after {at}")]
     BeforeStart {

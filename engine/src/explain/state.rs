@@ -13,7 +13,9 @@ pub fn keeps_off(cluster: &Cluster, names: &mut Names, daemon_set: &WorkloadName
     let object = daemon_set.symbols(names);
     let object = object.and_then(|(namespace, name)| cluster.find_object(sym::DAEMON_SET, namespace, name));
     let node = names.find_node(node).and_then(|node| cluster.present_node(node));
-    let (Some(daemon_set), Some(node)) = (object.and_then(Object::daemon_set), node) else { return Vec::new() };
+    let (Some(daemon_set), Some(node)) = (object.and_then(Object::daemon_set), node) else {
+        return Vec::new();
+    };
     let (facts, asked) = (&NodeFacts::default(), &AskedSince::default());
     let rules = Bench { daemon_set, node, facts, asked }.judge(names);
     let blocking = rules.iter().filter(|rule| rule.blocks && rule.reached());

@@ -9,12 +9,15 @@
 //! 3. `weave` compares each sighting with the one before it of the same object, and writes down what happened.
 //! 4. The report counts what was dropped and what was inferred on the way.
 //!
+//! Where only Kubernetes Events were kept, `events_alone` makes of them what a watch would have shown.
+//!
 //! Nothing partial is returned: an import gives everything or one error.
 
 mod actor;
 mod audit;
 mod decode;
 mod error;
+mod events_alone;
 mod genesis;
 mod json_stream;
 mod order;

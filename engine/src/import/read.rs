@@ -9,13 +9,14 @@ use serde_json::value::RawValue;
 use super::audit::AuditLog;
 use super::decode::{Context, Decoder, Evidence, Whole};
 use super::error::{ImportError, Place};
+use super::events_alone;
 use super::json_stream::JsonStream;
 use super::report::{Report, SourceKind, SourceReport};
 use super::sighting::{Seen, Sighting, Tables};
 use super::source::{Blocks, Source};
 use super::wire::{AuditJson, Head, Object, WatchLine};
 use super::yaml;
-use crate::names::{Names, Sym};
+use crate::names::{Names, Sym, sym};
 use crate::time::Time;
 
 /// Everything that the sources say.
@@ -81,6 +82,7 @@ pub(super) fn read(
         reader.source(source, progress)?;
     }
     reader.note_watched();
+    reader.events_alone()?;
     let Reader { decoder, mut audit, watched, .. } = reader;
     let Decoder { tables, report, evidence, mut sightings, .. } = decoder;
     let written = |s: &Sighting| matches!(s.seen, Seen::Written | Seen::WrittenAway);
@@ -178,6 +180,32 @@ impl Reader<'_> {
         let changes = |s: &&Sighting| matches!(s.seen, Seen::Added | Seen::Modified | Seen::Deleted);
         let kinds = self.decoder.sightings.iter().filter(changes).map(|s| s.kind);
         self.watched.extend(kinds);
+    }
+
+    /// Makes objects of what Events told, if there are no others.
+    fn events_alone(&mut self) -> Result<(), ImportError> {
+        let facts = std::mem::take(&mut self.decoder.facts);
+        let has_objects = |s: &Sighting| matches!(s.kind, sym::NODE | sym::POD);
+        if !self.audit.is_empty() || self.decoder.sightings.iter().any(has_objects) {
+            return Ok(());
+        }
+        for shown in events_alone::objects(facts, &mut self.decoder.report) {
+            let name = self.decoder.report.sources[usize::from(shown.source)].name.clone();
+            let at = At { name: &name, source: shown.source, line: shown.line };
+            let text = shown.object.to_string();
+            let context = Context {
+                source_name: at.name,
+                source: at.source,
+                line: at.line,
+                seen: shown.seen,
+                arrived: Some(shown.at),
+                list_kind: "",
+                whole: Whole::Object(text.as_bytes()),
+            };
+            let object: Object = serde_json::from_str(&text).map_err(|error| bad_json(&at, &error))?;
+            self.decoder.object(context, &object)?;
+        }
+        Ok(())
     }
 
     fn source(&mut self, opened: Opened, progress: &mut dyn FnMut(u64)) -> Result<(), ImportError> {
@@ -285,6 +313,10 @@ impl Reader<'_> {
             (Some(_), _) => {
                 self.object(at, text, "")?;
                 Ok(SourceKind::Objects)
+            }
+            (None, _) if head.involved_object.is_some() => {
+                self.object(at, text, "EventList")?;
+                Ok(SourceKind::Events)
             }
             (None, _) if head.metadata.is_some() || head.api_version.is_some() => {
                 Err(ImportError::NoKind { place: at.place() }.into())

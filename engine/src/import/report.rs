@@ -18,6 +18,8 @@ pub enum SourceKind {
     Objects,
     /// Lists or objects in YAML.
     Yaml,
+    /// Kubernetes Events as exporters write them.
+    Events,
 }
 
 impl SourceKind {
@@ -29,6 +31,7 @@ impl SourceKind {
             SourceKind::Audit => "audit log",
             SourceKind::Objects => "objects in JSON",
             SourceKind::Yaml => "objects in YAML",
+            SourceKind::Events => "Kubernetes Events",
         }
     }
 }

@@ -59,6 +59,7 @@ wire! {
         kind: Text<'a>,
         api_version: Text<'a>,
         items: Vec<&'a RawValue>,
+        involved_object: &'a RawValue,
         metadata: &'a RawValue,
     }
     /// An API object.
@@ -79,12 +80,22 @@ wire! {
         source: &'a RawValue,
         reporting_component: &'a RawValue,
         reporting_controller: &'a RawValue,
+        event_time: Text<'a>,
+        first_timestamp: Text<'a>,
+        last_timestamp: Text<'a>,
+        deprecated_first_timestamp: Text<'a>,
+        deprecated_last_timestamp: Text<'a>,
+        deprecated_source: &'a RawValue,
     }
     Reference {
         kind: Text<'a>,
         namespace: Text<'a>,
         name: Text<'a>,
         uid: Text<'a>,
+        field_path: Text<'a>,
+        // Exporters add these.
+        labels: &'a RawValue,
+        owner_references: Vec<Owner<'a>>,
     }
     Metadata {
         name: Text<'a>,
@@ -100,6 +111,7 @@ wire! {
         owner_references: Vec<Owner<'a>>,
     }
     Owner {
+        api_version: Text<'a>,
         kind: Text<'a>,
         name: Text<'a>,
         uid: Text<'a>,

@@ -11,6 +11,7 @@ use super::frame::FrameHeader;
 use super::frames::{Frames, Next};
 use crate::event::Event;
 use crate::names::Names;
+use crate::time::Time;
 
 /// How many frames are read ahead at the most.
 const AHEAD: usize = 8;
@@ -22,6 +23,7 @@ pub struct ReadAhead {
     thread: Option<JoinHandle<Frames>>,
     decoder: Decoder,
     torn: Option<Torn>,
+    known_until: Option<Time>,
 }
 
 /// A frame that was read and checked.
@@ -36,7 +38,7 @@ impl ReadAhead {
         let (to, from) = bounded(AHEAD);
         let (spent, recycled) = bounded(AHEAD + 1);
         let thread = thread::spawn(move || read(frames, &to, &recycled));
-        ReadAhead { frames: Some(from), spent, thread: Some(thread), decoder, torn: None }
+        ReadAhead { frames: Some(from), spent, thread: Some(thread), decoder, torn: None, known_until: None }
     }
 
     /// Reads the next batch, as [`super::Reader::next_batch`] does. Says whether there was one.
@@ -68,11 +70,17 @@ impl ReadAhead {
         self.torn.as_ref()
     }
 
+    /// Until when the log is known to be complete, as [`super::Reader::known_until`] says. None before the end was reached.
+    pub fn known_until(&self) -> Option<Time> {
+        self.known_until
+    }
+
     fn finish(&mut self) {
         // The thread ends when nobody is there to take what it reads.
         self.frames = None;
         if let Some(Ok(frames)) = self.thread.take().map(JoinHandle::join) {
             self.torn = frames.torn().cloned();
+            self.known_until = frames.known_until();
         }
     }
 }

@@ -7,9 +7,9 @@ use super::decode_names::LogNames;
 use super::decoder::Decoder;
 use super::dictionary::TABLES;
 use super::error::LogError;
-use super::format::{CHECKPOINT_VERSION, CLOSE_LEN, FRAME_HEADER_LEN, FRAME_TRAILER_LEN, FrameKind};
+use super::format::{CHECKPOINT_VERSION, FrameKind};
 use super::frames::Frames;
-use super::header::State;
+use super::landmarks;
 use crate::cluster::Cluster;
 use crate::names::{Entries, Names, Seq};
 use crate::saved::{SaveError, pack, unpack};
@@ -73,7 +73,7 @@ pub(super) fn restore(
     frames: &mut Frames,
     wanted: &dyn Fn(Seq, Time) -> bool,
 ) -> Result<Option<Restored>, LogError> {
-    let mut at = last_checkpoint(frames)?;
+    let mut at = landmarks::last(frames, FrameKind::Checkpoint)?;
     while at != 0 {
         let Some((frame, fixed)) = frames.glance(at, FIXED)? else { break };
         let previous = u64_at(fixed, 0).filter(|previous| *previous < at).unwrap_or(0);
@@ -86,26 +86,6 @@ pub(super) fn restore(
         at = previous;
     }
     Ok(None)
-}
-
-/// Where the last checkpoint begins, or 0: a log that was closed says it at its end, others are walked through.
-fn last_checkpoint(frames: &mut Frames) -> Result<u64, LogError> {
-    const CLOSE_FRAME_LEN: u64 = (FRAME_HEADER_LEN + CLOSE_LEN + FRAME_TRAILER_LEN) as u64;
-    let len = frames.len()?;
-    if frames.header().state == State::Closed && len > CLOSE_FRAME_LEN {
-        let close = frames.payload_at(len - CLOSE_FRAME_LEN, FrameKind::Close)?;
-        if let Some(offset) = close.and_then(|(_, _, payload)| u64_at(payload, 24)) {
-            return Ok(offset);
-        }
-    }
-    let (mut at, mut last) = (frames.offset(), 0);
-    while let Some((frame, _)) = frames.glance(at, 0)? {
-        if frame.kind == FrameKind::Checkpoint && at + frame.frame_len() <= len {
-            last = at;
-        }
-        at += frame.frame_len();
-    }
-    Ok(last)
 }
 
 fn restore_at(frames: &mut Frames, at: u64) -> Result<Option<Restored>, LogError> {

@@ -55,9 +55,35 @@ impl Decoder {
             }
             _ => return Err(bad(first, "it has several lists of names".into())),
         }
+        self.batch(batch, frame, offset, out)
+    }
+
+    /// As [`Decoder::decode`], of a batch whose names are known already.
+    pub fn decode_known(
+        &mut self,
+        frame: &FrameHeader,
+        offset: u64,
+        payload: &[u8],
+        out: &mut Vec<Event>,
+    ) -> Result<(), LogError> {
+        let batch = payload::access(payload).map_err(|e| {
+            let what = format!("its archive is wrong: {e}");
+            LogError::BadRecord { offset, seq: frame.first, what }
+        })?;
+        self.batch(batch, frame, offset, out)
+    }
+
+    fn batch(
+        &mut self,
+        batch: &ArchivedPayload,
+        frame: &FrameHeader,
+        offset: u64,
+        out: &mut Vec<Event>,
+    ) -> Result<(), LogError> {
+        let bad = |seq: Seq, what: Wrong| LogError::BadRecord { offset, seq, what: what.into() };
         // Not what the header says: it is believed only after this.
         out.reserve(batch.heads.len());
-        let mut seq = Seq(first.0 - 1);
+        let mut seq = Seq(frame.first.0 - 1);
         self.events(batch, frame, &mut seq, out).map_err(|unreadable| match unreadable {
             Unreadable::Kind(code) => LogError::UnknownKind { seq, code },
             Unreadable::Wrong(what) => bad(seq, what),

@@ -58,6 +58,16 @@ impl NameTables {
         })
     }
 
+    /// The log's number of a node; 0 if it has none.
+    pub fn node_number(&self, node: NodeId) -> u32 {
+        self.known(Table::Nodes, node.index()).unwrap_or(0)
+    }
+
+    /// The log's number of an object; 0 if it has none.
+    pub fn object_number(&self, object: ObjectId) -> u32 {
+        self.known(Table::Objects, object.index()).unwrap_or(0)
+    }
+
     fn known(&self, table: Table, index: usize) -> Option<u32> {
         self.numbers[table as usize].get(index).copied().filter(|&number| number != 0)
     }

@@ -52,6 +52,11 @@ impl Encoder {
         self.hasher.digest()
     }
 
+    /// The numbers of the log's dictionary.
+    pub fn tables(&self) -> &NameTables {
+        &self.tables
+    }
+
     /// For each table of the dictionary this process's numbers in order of the log's.
     pub fn by_number(&self) -> [Vec<u32>; super::dictionary::TABLES] {
         self.tables.by_number()

@@ -26,7 +26,7 @@
 //! | offset | size | what |
 //! |---|---|---|
 //! | 0 | 4 | `4B 46 52 4D` (`KFRM`, [`FRAME_MAGIC`]) |
-//! | 4 | 1 | kind, [`FrameKind`]: 1 genesis, 2 events, 3 checkpoint, 4 names, 5 close |
+//! | 4 | 1 | kind, [`FrameKind`]: 1 genesis, 2 events, 3 checkpoint, 4 names, 5 close, 6 index |
 //! | 5 | 3 | zero |
 //! | 8 | 4 | length of the payload, without padding; at most [`PAYLOAD_MAX`] |
 //! | 12 | 4 | how many events the payload holds |
@@ -99,9 +99,12 @@
 //!
 //! # Other frames
 //!
-//! A **close** frame (32 bytes of payload) says that the writer ended well here: the digest of the run (16 bytes, see
-//! `log::digest`), how many events (8), where the last checkpoint frame begins, or 0 (8). More frames may follow, when a
-//! log was opened again to append.
+//! A **close** frame (48 bytes of payload) says that the writer ended well here: the digest of the run (16 bytes, see
+//! `log::digest`), how many events (8), where the last checkpoint frame begins, or 0 (8), where the last index frame
+//! begins, or 0 (8), until when the log is known to be complete, signed microseconds since the Unix epoch (8; the
+//! least number: not said, and then it is the last event's time). More frames may follow, when a log was opened again
+//! to append. In version 1 it ends after the place of the checkpoint (32 bytes), and there are no index frames; a log of
+//! version 1 that is opened to append stays one.
 //!
 //! A **checkpoint** frame holds the state after all events before it, so that reading can begin there: where the checkpoint
 //! before begins, or 0 (8); where the names frame begins that completes its names (8); the version of its content,
@@ -110,12 +113,30 @@
 //! the cluster. A **names** frame holds the writer's own dictionary since its names frame before: where that begins, or 0
 //! for none (8); the version (4); zero (4); entries in bincode.
 //!
-//! Both serve speed alone: a reader of another version passes over them, and a log without them is as good.
+//! An **index** frame says which nodes and objects the events frames since the index frame before it touch, so that a reader
+//! who asks about one of them can leave the other frames out: where the index frame before begins, or 0 (8); the version of
+//! its content, [`INDEX_VERSION`] (4); how many frames it speaks of (4); and for each of them, in order:
+//!
+//! | size | what |
+//! |---|---|
+//! | 8 | where the frame begins |
+//! | 8 | sequence number of its first event |
+//! | 8, 8 | times of its first and last event |
+//! | 4 | how many events it holds |
+//! | 4 | how many bytes of sets follow |
+//! | | three sets: nodes that are touched, objects that are touched, objects of which the desired state changes |
+//!
+//! A set is the count of its members, then the difference of each one's number in the log's dictionary from the one
+//! before (the first from 0), in LEB128 (seven bits in a byte, the low ones first; the high bit says that another byte
+//! follows). An event touches the nodes and objects that it names, and those that the pod (the revision) that it names is
+//! bound to or meant for, and owned by, just before or after it. The desired state is what kinds 20 to 24 change.
+//!
+//! These three serve speed alone: a reader of another version passes over them, and a log without them is as good.
 
 /// The first eight bytes of every log.
 pub const FILE_MAGIC: [u8; 8] = *b"\x89ktape\r\n";
 /// The version that is written, and the newest that is read.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 /// The rkyv features that define the bytes: bit 0 little-endian, bit 1 aligned, bit 2 offsets of 32 bits; from bit 8 the
 /// minor version of rkyv.
 pub const ARCHIVE_WORD: u32 = 0b111 | (8 << 8);
@@ -135,8 +156,12 @@ pub const ALIGN: u64 = 16;
 pub const PAYLOAD_MAX: usize = 1 << 30;
 /// The version of what checkpoint and names frames hold: raised whenever the layout of the state changes. Others are passed over.
 pub const CHECKPOINT_VERSION: u32 = 1;
+/// The version of what index frames hold. Others are passed over.
+pub const INDEX_VERSION: u32 = 1;
 /// The length of a close frame's payload.
-pub const CLOSE_LEN: usize = 32;
+pub const CLOSE_LEN: usize = 48;
+/// The length of a close frame's payload in version 1.
+pub const CLOSE_LEN_1: usize = 32;
 
 /// What a frame holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -152,13 +177,15 @@ pub enum FrameKind {
     Names = 4,
     /// The writer ended well.
     Close = 5,
+    /// Which nodes and workloads the frames before it touch.
+    Index = 6,
 }
 
 impl FrameKind {
     /// The kind with a number, as a frame header stores it.
     pub fn from_number(number: u8) -> Option<FrameKind> {
-        use FrameKind::{Checkpoint, Close, Events, Genesis, Names};
-        [Genesis, Events, Checkpoint, Names, Close].into_iter().find(|&kind| kind as u8 == number)
+        use FrameKind::{Checkpoint, Close, Events, Genesis, Index, Names};
+        [Genesis, Events, Checkpoint, Names, Close, Index].into_iter().find(|&kind| kind as u8 == number)
     }
 
     /// Whether the payload is a batch of events.

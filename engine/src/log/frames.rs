@@ -1,11 +1,12 @@
 //! Frames one after the other, each checked before anything in it is believed.
 
+use super::close::Closing;
 use super::digest::Digest;
 use super::error::{Damage, LogError, Torn};
 use super::format::{FILE_HEADER_LEN, FRAME_HEADER_LEN, FRAME_MAGIC, FrameKind};
 use super::frame::FrameHeader;
 use super::header::{FIXED_LEN, FileHeader, State};
-use super::storage::Storage;
+use super::storage::{Storage, read_full};
 use super::window::Window;
 use crate::names::Seq;
 use crate::time::Time;
@@ -52,6 +53,10 @@ pub(super) struct Frames {
     last_kind: Option<FrameKind>,
     /// Where the last checkpoint that was passed begins, or 0.
     checkpoint: u64,
+    /// Where the last index that was passed begins, or 0.
+    index: u64,
+    /// What the last close that was passed says.
+    known_until: Option<Time>,
     torn: Option<Torn>,
 }
 
@@ -77,6 +82,8 @@ impl Frames {
             last_time: None,
             last_kind: None,
             checkpoint: 0,
+            index: 0,
+            known_until: None,
             torn: None,
         })
     }
@@ -95,6 +102,8 @@ impl Frames {
             last_time: None,
             last_kind: None,
             checkpoint: 0,
+            index: 0,
+            known_until: None,
             torn: None,
         }
     }
@@ -132,9 +141,28 @@ impl Frames {
         self.checkpoint
     }
 
+    /// Where the last index that was passed begins, or 0.
+    pub fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// Until when the log is known, as far as it was read.
+    pub fn known_until(&self) -> Option<Time> {
+        self.known_until.max(self.last_time)
+    }
+
+    /// How many bytes are read at least at once: many for reading on, few for looking here and there.
+    pub fn read_at_least(&mut self, bytes: usize) {
+        self.window.ahead = bytes;
+    }
+
     /// What stands after the log's end and is not part of it.
     pub fn torn(&self) -> Option<&Torn> {
         self.torn.as_ref()
+    }
+
+    pub fn is_being_written(&self) -> bool {
+        self.window.storage.has_writer()
     }
 
     pub fn into_storage(self) -> Box<dyn Storage> {
@@ -153,6 +181,10 @@ impl Frames {
                 match self.misplaced(&frame) {
                     Some(what) => return Err(self.damage(what)?),
                     None => self.pass(&frame, digest),
+                }
+                if frame.kind == FrameKind::Close {
+                    self.known_until =
+                        Closing::read(self.payload(&frame)?).and_then(|close| close.known_until);
                 }
                 Ok(Next::Frame(frame))
             }
@@ -175,14 +207,15 @@ impl Frames {
 
     /// The payload of the frame that [`Frames::next`] gave last.
     pub fn payload(&mut self, frame: &FrameHeader) -> Result<&[u8], LogError> {
-        let at = self.offset - frame.frame_len() + FRAME_HEADER_LEN as u64;
-        self.window.get(at, frame.len as usize).map_err(unread(&self.file))
+        self.found_payload(self.offset - frame.frame_len(), frame)
     }
 
     /// Goes on after a frame, wherever it was found.
     fn pass(&mut self, frame: &FrameHeader, digest: Digest) {
-        if frame.kind == FrameKind::Checkpoint {
-            self.checkpoint = self.offset;
+        match frame.kind {
+            FrameKind::Checkpoint => self.checkpoint = self.offset,
+            FrameKind::Index => self.index = self.offset,
+            _ => {}
         }
         self.offset += frame.frame_len();
         self.chain = digest;
@@ -205,12 +238,16 @@ impl Frames {
     pub fn payload_at(&mut self, offset: u64, kind: FrameKind) -> Result<Option<Whole<'_>>, LogError> {
         match self.find(offset)? {
             Found::Frame(frame, digest) if frame.kind == kind => {
-                let at = offset + FRAME_HEADER_LEN as u64;
-                let payload = self.window.get(at, frame.len as usize).map_err(unread(&self.file))?;
-                Ok(Some((frame, digest, payload)))
+                Ok(Some((frame, digest, self.found_payload(offset, &frame)?)))
             }
             _ => Ok(None),
         }
+    }
+
+    /// The payload of the frame that [`Frames::find`] found last, at an offset.
+    pub fn found_payload(&mut self, offset: u64, frame: &FrameHeader) -> Result<&[u8], LogError> {
+        let at = offset + FRAME_HEADER_LEN as u64;
+        self.window.get(at, frame.len as usize).map_err(unread(&self.file))
     }
 
     /// The header of a frame and the beginning of its payload, on no more evidence than the header's checksum.
@@ -327,6 +364,7 @@ impl Frames {
 
     /// The end of what is whole: says whether something was lost there.
     fn ended(&mut self) -> Result<Next, LogError> {
+        self.refresh()?;
         let bytes = self.len()?.saturating_sub(self.offset);
         let was_closed = self.header.state == State::Closed;
         let complete = bytes == 0 && (!was_closed || self.last_kind == Some(FrameKind::Close));
@@ -336,6 +374,19 @@ impl Frames {
             self.torn = Some(Torn { offset, bytes, last, last_time, was_closed });
         }
         Ok(Next::End)
+    }
+
+    /// Forgets what was read of the file: it may have been written again when it is asked next.
+    fn refresh(&mut self) -> Result<(), LogError> {
+        self.window.forget();
+        let mut bytes = [0; FILE_HEADER_LEN];
+        let storage = &*self.window.storage;
+        let read = read_full(storage, 0, &mut bytes).map_err(unread(&self.file))?;
+        // A header that is damaged was so before, or is being written.
+        if let Ok(header) = FileHeader::read(&bytes[..read], &self.file, read as u64) {
+            self.header.state = header.state;
+        }
+        Ok(())
     }
 
     /// Whether the rest of the file is what a machine that stopped leaves behind: at least one disk sector of zeros

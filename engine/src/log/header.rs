@@ -16,6 +16,7 @@ pub enum State {
 /// A file header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FileHeader {
+    pub version: u32,
     pub schema: u32,
     pub state: State,
 }
@@ -26,13 +27,13 @@ pub(super) const FIXED_LEN: usize = 20;
 impl FileHeader {
     /// The header that this version writes.
     pub fn new(state: State) -> FileHeader {
-        FileHeader { schema: SCHEMA_VERSION, state }
+        FileHeader { version: FORMAT_VERSION, schema: SCHEMA_VERSION, state }
     }
 
     pub fn to_bytes(self) -> [u8; FILE_HEADER_LEN] {
         let mut bytes = [0; FILE_HEADER_LEN];
         bytes[..8].copy_from_slice(&FILE_MAGIC);
-        bytes[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+        bytes[8..12].copy_from_slice(&self.version.to_le_bytes());
         bytes[12..16].copy_from_slice(&ARCHIVE_WORD.to_le_bytes());
         bytes[16..20].copy_from_slice(&self.schema.to_le_bytes());
         bytes[20..24].copy_from_slice(&(self.state as u32).to_le_bytes());
@@ -63,10 +64,8 @@ impl FileHeader {
         let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
         let whole = crc32fast::hash(&bytes[..60]) == word(60);
         let version = word(8);
-        if !whole && is_change_of_state(bytes) {
-            return Ok(FileHeader { schema: word(16), state: State::Open });
-        }
-        if !whole {
+        let changing = !whole && is_change_of_state(bytes);
+        if !whole && !changing {
             return Err(damaged(file, "its checksum does not match"));
         }
         if version > FORMAT_VERSION {
@@ -77,11 +76,12 @@ impl FileHeader {
             return Err(damaged(file, "it states a version or archive that never was"));
         }
         let state = match word(20) {
+            _ if changing => State::Open,
             1 => State::Open,
             2 => State::Closed,
             _ => return Err(damaged(file, "it states a state that there is not")),
         };
-        Ok(FileHeader { schema: word(16), state })
+        Ok(FileHeader { version, schema: word(16), state })
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! One file is one log; [`mod@format`] tells its bytes. A [`Writer`] appends batches of events, each committed as a whole
 //! or not at all; a [`Reader`] hands them out in order, checked. A [`Draft`] is an output that takes its name only when
-//! it is whole. A run has an identity, [`Digest`], that does not depend on how it was cut into batches or whether it was
+//! it is whole. [`seek()`] finds the state at a moment, and [`Lookup`] the events that touch a node or an object, without
+//! reading all. A run has an identity, [`Digest`], that does not depend on how it was cut into batches or whether it was
 //! written at all ([`Identity`]).
 //!
 //! ```
@@ -33,11 +34,14 @@ pub mod format;
 mod ahead;
 mod behind;
 mod checkpoint;
+mod close;
 mod codec;
+mod cut;
 mod decode_names;
 mod decoder;
 mod dictionary;
 mod digest;
+mod draft;
 mod encode_names;
 mod encoder;
 mod error;
@@ -45,10 +49,17 @@ mod faulty;
 mod file;
 mod frame;
 mod frames;
+mod genesis;
 mod header;
+mod index;
+mod indexing;
+mod landmarks;
+mod lookup;
+mod merge;
 mod payload;
 mod reader;
 mod repair;
+mod scan;
 mod seek;
 mod stat;
 mod storage;
@@ -66,6 +77,9 @@ mod fault_tests;
 #[allow(clippy::unwrap_used)]
 mod fuzz_tests;
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod lookup_tests;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -75,14 +89,19 @@ mod seek_tests;
 mod tests;
 
 pub use ahead::ReadAhead;
+pub use cut::{Cut, cut};
 pub use digest::Digest;
+pub use draft::Draft;
 pub use encoder::Identity;
 pub use error::{Damage, LogError, Torn};
 pub use faulty::{Fault, FaultyStorage};
-pub use file::{Draft, FileStorage};
+pub use file::FileStorage;
 pub use header::State;
+pub use lookup::{Lookup, Part, Subject};
+pub use merge::{MergeError, Merged, merge};
 pub use reader::{Batch, Reader};
 pub use repair::{Repaired, repair};
+pub use scan::{Scanned, scan};
 pub use seek::{Checkpoint, Moment, Position, SeekError, checkpoint, seek, seek_in};
 pub use stat::{Stat, stat};
 pub use storage::{MemoryStorage, Storage};

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::ahead::ReadAhead;
+use super::decode_names::LogNames;
 use super::decoder::Decoder;
 use super::digest::{Digest, RunHasher};
 use super::encode_names::NameTables;
@@ -78,6 +79,17 @@ impl Reader {
         Reader { frames, decoder, failed: false }
     }
 
+    /// The log's dictionary as far as it was read, and where that ends.
+    pub(super) fn known(&self) -> (&LogNames, u64) {
+        (&self.decoder.names, self.frames.offset())
+    }
+
+    /// Until when the log is known to be complete, as far as it was read: what its writer said when it closed the log, and
+    /// the last event's time at least. None before the first event.
+    pub fn known_until(&self) -> Option<Time> {
+        self.frames.known_until()
+    }
+
     /// Computes the run's digest while reading, which takes about a third more time. To be asked for before the
     /// first batch is read.
     #[must_use]
@@ -133,6 +145,11 @@ impl Reader {
     /// Whether the log was closed by its writer; it may have been cut since ([`Reader::recovered`]).
     pub fn is_closed(&self) -> bool {
         self.frames.header().state == State::Closed
+    }
+
+    /// Whether a writer is at work on the log now.
+    pub fn is_being_written(&self) -> bool {
+        self.frames.is_being_written()
     }
 
     /// The number of the last event that was read.

@@ -4,8 +4,9 @@ use std::fmt;
 use std::path::Path;
 
 use super::decoder::Decoder;
+use super::draft::Draft;
 use super::error::{Damage, LogError, Torn};
-use super::file::{Draft, FileStorage};
+use super::file::FileStorage;
 use super::format::FrameKind;
 use super::frames::{Frames, Walked};
 use super::payload;

@@ -8,6 +8,7 @@ use super::file::FileStorage;
 use super::frames::Frames;
 use super::reader::Reader;
 use super::storage::Storage;
+use super::window::{GLANCE, READ_AHEAD};
 use crate::cluster::{ApplyError, Cluster};
 use crate::event::Event;
 use crate::names::{Names, Seq};
@@ -147,7 +148,9 @@ pub fn checkpoint(path: &Path, moment: Moment) -> Result<Option<Checkpoint>, Log
 /// The last checkpoint at or before a moment, or a reader at the beginning.
 fn checkpoint_in(storage: Box<dyn Storage>, moment: Moment) -> Result<Result<Checkpoint, Reader>, LogError> {
     let mut frames = Frames::open(storage)?;
+    frames.read_at_least(GLANCE);
     let restored = restore(&mut frames, &|seq, at| moment.includes(seq, at))?;
+    frames.read_at_least(READ_AHEAD);
     Ok(match restored {
         Some(Restored { names, cluster, actors, decoder, seq }) => {
             let reader = Reader::resume(frames, decoder);

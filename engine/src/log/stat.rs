@@ -22,6 +22,8 @@ pub struct Stat {
     pub checkpoint_bytes: u64,
     /// How many checkpoints there are.
     pub checkpoints: u64,
+    /// How many bytes the indexes of what frames touch take.
+    pub index_bytes: u64,
     /// Batches, each committed as a whole.
     pub batches: u64,
     /// Events.
@@ -42,6 +44,8 @@ pub struct Stat {
     pub first_time: Option<Time>,
     /// The time of the last event.
     pub last_time: Option<Time>,
+    /// Until when it is known to be complete: at least until the last event.
+    pub known_until: Option<Time>,
     /// Whether its writer closed it.
     pub closed: bool,
     /// A torn end, which is not part of the log.
@@ -74,6 +78,10 @@ fn frames(storage: Box<dyn Storage>, stat: &mut Stat) -> Result<(), LogError> {
         match frame.kind {
             FrameKind::Checkpoint => stat.checkpoints += 1,
             FrameKind::Names => {}
+            FrameKind::Index => {
+                stat.index_bytes += frame.frame_len();
+                continue;
+            }
             FrameKind::Genesis | FrameKind::Events | FrameKind::Close => continue,
         }
         stat.checkpoint_bytes += frame.frame_len();
@@ -112,6 +120,7 @@ fn events(storage: Box<dyn Storage>, stat: &mut Stat) -> Result<(), LogError> {
         *stat.objects.entry(names.text(kind).to_owned()).or_default() += 1;
     }
     stat.closed = reader.is_closed();
+    stat.known_until = reader.known_until();
     stat.torn = reader.recovered().cloned();
     Ok(())
 }

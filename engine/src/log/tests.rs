@@ -1,6 +1,7 @@
 //! What goes into a log comes out again, whatever the numbers of the process that reads.
 
 use super::codec::KINDS;
+use super::header::FileHeader;
 use super::samples::{self, START};
 use super::*;
 use crate::event::{Body, Event, Flags, Track};
@@ -32,6 +33,31 @@ fn read(bytes: Vec<u8>, names: &mut Names) -> Result<(Vec<Event>, Digest), LogEr
     assert_eq!(reader.recovered(), None);
     assert!(reader.is_closed());
     Ok((all, reader.digest().unwrap()))
+}
+
+/// A log keeps what its header says of the event vocabulary: its frames are chained to that.
+#[test]
+fn a_log_of_another_vocabulary_can_be_gone_on_with() {
+    let mut names = Names::new();
+    let events = samples::events(&mut names);
+    let storage = MemoryStorage::new();
+    let mut header = FileHeader::new(State::Open);
+    header.schema += 7;
+    let mut disk: Box<dyn Storage> = Box::new(storage.clone());
+    disk.write_at(0, &header.to_bytes()).unwrap();
+    for part in events.chunks(9) {
+        let (mut writer, mut names, _) =
+            Writer::open_in(Box::new(storage.clone()), &Options::default()).unwrap();
+        samples::events(&mut names);
+        writer.append(&names, part).unwrap();
+        writer.close().unwrap();
+    }
+    let mut reader = Reader::from_bytes(storage.bytes()).unwrap();
+    let (mut names, mut batch, mut read) = (Names::new(), Vec::new(), 0);
+    while reader.next_batch(&mut names, &mut batch).unwrap().is_some() {
+        read += batch.len();
+    }
+    assert_eq!((read, reader.recovered()), (events.len(), None));
 }
 
 #[test]
@@ -250,19 +276,55 @@ fn what_is_no_log_is_said_to_be_none() {
     assert!(matches!(Reader::from_bytes(vec![]), Err(LogError::Empty { len: 0, .. })));
     assert!(matches!(Reader::from_bytes(b"apiVersion: v1".to_vec()), Err(LogError::NotALog { .. })));
     let mut bytes = written(9).0.bytes();
-    bytes[8] = 2;
+    bytes[8] = 3;
     let crc = crc32fast::hash(&bytes[..60]);
     bytes[60..64].copy_from_slice(&crc.to_le_bytes());
-    assert!(matches!(Reader::from_bytes(bytes), Err(LogError::NewerFormat { found: 2, known: 1, .. })));
+    assert!(matches!(Reader::from_bytes(bytes), Err(LogError::NewerFormat { found: 3, known: 2, .. })));
 }
 
 /// The log that version 1 wrote, kept for ever: every later version reads it.
 const VERSION_1: &[u8] = include_bytes!("../../tests/logs/v1.tape");
 /// How many of the samples there were then.
 const VERSION_1_EVENTS: usize = 43;
+/// The same of version 2.
+const VERSION_2: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/logs/v2.tape");
 
 #[test]
-fn the_bytes_of_version_1_stay_what_they_are() {
+fn version_1_is_read_and_stays_version_1() {
+    let mut names = Names::new();
+    let events = samples::events(&mut names);
+    let (back, digest) = read(VERSION_1.to_vec(), &mut names).unwrap();
+    assert_eq!(back, events[..VERSION_1_EVENTS]);
+    let storage = MemoryStorage::from_bytes(VERSION_1.to_vec());
+    let (mut writer, names, recovered) =
+        Writer::open_in(Box::new(storage.clone()), &Options::default()).unwrap();
+    assert!(recovered.was_closed && recovered.torn.is_none());
+    assert_eq!(writer.digest(), digest);
+    let mut more = back.clone();
+    more.iter_mut().for_each(|event| event.at = back[back.len() - 1].at);
+    more.iter_mut().for_each(|event| event.cause = Seq::NONE);
+    // Far more than what calls for an index.
+    for _ in 0..1_200 {
+        writer.append(&names, &more).unwrap();
+    }
+    writer.known_until(Time(i64::MAX));
+    writer.close().unwrap();
+    let bytes = storage.bytes();
+    assert_eq!(bytes[8..12], [1, 0, 0, 0]);
+    assert!(bytes.len() > 1 << 20);
+    let mut names = names;
+    let (all, _) = read(bytes.clone(), &mut names).unwrap();
+    assert_eq!(all.len(), 1_201 * VERSION_1_EVENTS);
+    let report = verify::verify_storage(&|| Ok(Box::new(storage.clone()))).unwrap();
+    assert!(report.is_sound(), "{report}");
+    // Who reads version 1 alone knows no index.
+    let kinds = (64..bytes.len() - 64).step_by(16).filter(|&at| bytes[at..at + 4] == format::FRAME_MAGIC);
+    assert!(kinds.clone().count() > 1_200);
+    assert!(kinds.map(|at| bytes[at + 4]).all(|kind| kind != format::FrameKind::Index as u8));
+}
+
+#[test]
+fn the_bytes_of_version_2_stay_what_they_are() {
     let mut names = Names::new();
     let events = samples::events(&mut names);
     let events = &events[..VERSION_1_EVENTS];
@@ -271,18 +333,20 @@ fn the_bytes_of_version_1_stay_what_they_are() {
     for part in events.chunks(7) {
         writer.append(&names, part).unwrap();
     }
+    writer.known_until(Time(events[events.len() - 1].at.0 + 1));
     writer.close().unwrap();
     let bytes = storage.bytes();
     if let Some(path) = std::env::var_os("KUBETAPE_WRITE_GOLDEN") {
         std::fs::write(path, &bytes).unwrap();
     }
-    let differs = bytes.iter().zip(VERSION_1).position(|(a, b)| a != b);
+    let golden = std::fs::read(VERSION_2).unwrap();
+    let differs = bytes.iter().zip(&golden).position(|(a, b)| a != b);
     assert_eq!(
         (differs, bytes.len()),
-        (None, VERSION_1.len()),
+        (None, golden.len()),
         "a change of these bytes is a new format version"
     );
-    let (back, _) = read(VERSION_1.to_vec(), &mut names).unwrap();
+    let (back, _) = read(golden, &mut names).unwrap();
     assert_eq!(back, events);
 }
 

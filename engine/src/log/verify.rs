@@ -3,13 +3,18 @@
 use std::fmt;
 use std::path::Path;
 
+use rustc_hash::FxHashMap;
+
+use super::close::Closing;
+use super::decode_names::LogNames;
 use super::decoder::Decoder;
 use super::digest::{Digest, RunHasher};
 use super::error::{Damage, LogError, Torn};
 use super::file::FileStorage;
-use super::format::{CLOSE_LEN, FrameKind};
+use super::format::FrameKind;
 use super::frames::{Frames, Walked};
 use super::header::State;
+use super::index::{self, Indexer, Numbers, Touches};
 use super::storage::Storage;
 use crate::names::{Names, Seq};
 use crate::time::Time;
@@ -45,6 +50,8 @@ pub struct Report {
     pub damages: Vec<Damage>,
     /// Whole frames that do not read, in order; their writer was wrong, or newer.
     pub unreadable: Vec<String>,
+    /// An event that a newer kubetape knows, where reading ended; the frames are whole all the same.
+    pub newer: Option<String>,
     /// A torn end. It belongs to a writer that died and is no damage, unless the log had been closed.
     pub torn: Option<Torn>,
 }
@@ -80,6 +87,9 @@ impl fmt::Display for Report {
         }
         for what in &self.unreadable {
             writeln!(f, "unreadable: {what}")?;
+        }
+        if let Some(what) = &self.newer {
+            writeln!(f, "newer than this kubetape: {what}")?;
         }
         if let Some(torn) = &self.torn {
             writeln!(f, "torn: {torn}")?;
@@ -137,6 +147,7 @@ pub(super) fn verify_storage(open: Open) -> Result<Report, LogError> {
     let (mut names, mut events) = (Names::new(), Vec::new());
     // Beyond damage the names that it took are missing, and so events cannot be read; their frames are still checked.
     let mut readable = true;
+    let (mut indexer, mut touches, mut last_index) = (Indexer::default(), Vec::new(), 0);
     while let Some(walked) = frames.next_or_damage()? {
         let (offset, frame) = match walked {
             Walked::Frame(offset, frame) => (offset, frame),
@@ -156,9 +167,25 @@ pub(super) fn verify_storage(open: Open) -> Result<Report, LogError> {
             report.last_time = Some(frame.last_time);
             events.clear();
             if readable && let Err(e) = decoder.decode(&frame, offset, payload, &mut names, &mut events) {
-                report.unreadable.push(e.to_string());
+                match e {
+                    LogError::UnknownKind { .. } => report.newer = Some(e.to_string()),
+                    _ => report.unreadable.push(e.to_string()),
+                }
                 readable = false;
             }
+        }
+        if readable && frame.kind.has_events() {
+            touches.extend(indexer.frame(offset, frame.first, &events));
+        }
+        if readable && frame.kind == FrameKind::Index {
+            let expected = expected_index(last_index, &touches, &decoder.names);
+            if index::read(payload).is_some() && expected != payload {
+                report
+                    .unreadable
+                    .push(format!("the index at byte {offset} says something else than the events"));
+            }
+            last_index = offset;
+            touches.clear();
         }
         if frame.kind == FrameKind::Close
             && readable
@@ -174,8 +201,21 @@ pub(super) fn verify_storage(open: Open) -> Result<Report, LogError> {
     Ok(report)
 }
 
+/// The payload that an index has if it is right.
+fn expected_index(previous: u64, touches: &[Touches], names: &LogNames) -> Vec<u8> {
+    let numbers = |indexes: &mut dyn Iterator<Item = usize>| -> FxHashMap<u32, u32> {
+        indexes.zip(1..).map(|(index, number)| (index as u32, number)).collect()
+    };
+    let nodes = numbers(&mut names.nodes.iter().map(|id| id.index()));
+    let objects = numbers(&mut names.objects.iter().map(|id| id.index()));
+    let numbers = Numbers {
+        node: &|index| nodes.get(&index).copied().unwrap_or(0),
+        object: &|index| objects.get(&index).copied().unwrap_or(0),
+    };
+    index::to_bytes(previous, touches, &numbers)
+}
+
 /// The run's digest that a close frame states.
 fn closing_digest(payload: &[u8]) -> Option<Digest> {
-    let bytes = payload.first_chunk::<16>().filter(|_| payload.len() == CLOSE_LEN)?;
-    Some(Digest(u128::from_le_bytes(*bytes)))
+    Closing::read(payload).map(|closing| closing.digest)
 }

@@ -7,19 +7,26 @@ use rkyv::util::AlignedVec;
 use super::format::ALIGN;
 use super::storage::{Storage, read_full};
 
-/// Reads ahead by this many bytes.
-const READ_AHEAD: usize = 1 << 20;
+/// Reads ahead by this many bytes: so few that what was read is still in the processor's cache when it is checked.
+pub(super) const READ_AHEAD: usize = 256 << 10;
+
+/// Reads so many bytes where only a header or a small frame is expected.
+pub(super) const GLANCE: usize = 4 << 10;
 
 /// A window over a storage.
 pub(super) struct Window {
     pub storage: Box<dyn Storage>,
+    /// Reads at least so many bytes at once.
+    pub ahead: usize,
+    /// Room, of which the first `len` bytes were read.
     bytes: AlignedVec,
+    len: usize,
     start: u64,
 }
 
 impl Window {
     pub fn new(storage: Box<dyn Storage>) -> Window {
-        Window { storage, bytes: AlignedVec::new(), start: 0 }
+        Window { storage, ahead: READ_AHEAD, bytes: AlignedVec::new(), len: 0, start: 0 }
     }
 
     /// Bytes from an offset on, aligned to 16 in memory; fewer than `len` only where the storage ends.
@@ -39,25 +46,30 @@ impl Window {
         Ok(self.slice(offset, len))
     }
 
+    /// Reads everything anew from now on.
+    pub fn forget(&mut self) {
+        self.len = 0;
+    }
+
     fn holds(&self, offset: u64, len: usize) -> bool {
-        offset >= self.start && offset + len as u64 <= self.start + self.bytes.len() as u64
+        offset >= self.start && offset + len as u64 <= self.start + self.len as u64
     }
 
     fn slice(&self, offset: u64, len: usize) -> &[u8] {
         let from = (offset - self.start) as usize;
-        let to = (from + len).min(self.bytes.len());
+        let to = (from + len).min(self.len);
         &self.bytes[from.min(to)..to]
     }
 
     fn fill(&mut self, offset: u64, len: usize) -> io::Result<()> {
         // What is left of the file bounds the room that is taken, whatever length a damaged frame states.
         let left = usize::try_from(self.storage.len()?.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let want = len.max(READ_AHEAD).min(left);
-        self.start = offset;
-        self.bytes.clear();
-        self.bytes.resize(want, 0);
-        let read = read_full(&*self.storage, offset, &mut self.bytes);
-        self.bytes.resize(*read.as_ref().unwrap_or(&0), 0);
-        read.map(|_| ())
+        let want = len.max(self.ahead).min(left);
+        (self.start, self.len) = (offset, 0);
+        if self.bytes.len() < want {
+            self.bytes.resize(want, 0);
+        }
+        self.len = read_full(&*self.storage, offset, &mut self.bytes[..want])?;
+        Ok(())
     }
 }

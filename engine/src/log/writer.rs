@@ -7,13 +7,15 @@ use rkyv::util::AlignedVec;
 
 use super::behind::WriteBehind;
 use super::checkpoint::{self, Links};
+use super::close::Closing;
 use super::digest::Digest;
 use super::encoder::Encoder;
 use super::error::{LogError, Torn};
 use super::file::FileStorage;
-use super::format::{ALIGN, CLOSE_LEN, FILE_HEADER_LEN, FRAME_HEADER_LEN, FrameKind, PAYLOAD_MAX};
+use super::format::{ALIGN, FILE_HEADER_LEN, FRAME_HEADER_LEN, FrameKind, PAYLOAD_MAX};
 use super::frame::{self, FrameHeader};
 use super::header::{FIXED_LEN, FileHeader, State};
+use super::indexing::Indexing;
 use super::reader::Reader;
 use super::storage::{Storage, write_all};
 use crate::cluster::Cluster;
@@ -76,7 +78,7 @@ pub struct Writer {
     /// Where the log ends.
     end: u64,
     chain: Digest,
-    state: State,
+    header: FileHeader,
     /// Whether other events than a genesis' are there.
     begun: bool,
     sync: SyncPolicy,
@@ -84,6 +86,9 @@ pub struct Writer {
     unsynced: bool,
     poisoned: bool,
     checkpoints: Checkpoints,
+    indexing: Indexing,
+    /// Until when the log is known, if more was said than its last event's time.
+    known_until: Option<Time>,
 }
 
 /// What a writer knows of the checkpoints that are there.
@@ -120,7 +125,7 @@ impl Writer {
     /// [`LogError::Io`].
     pub fn create_in(storage: Box<dyn Storage>, options: &Options) -> Result<Writer, LogError> {
         let mut writer = Writer::over(storage, options, Encoder::default());
-        let header = FileHeader::new(State::Open).to_bytes();
+        let header = writer.header.to_bytes();
         writer.chain = Digest::of(&header[..FIXED_LEN]);
         writer.end = FILE_HEADER_LEN as u64;
         writer.write(0, &header)?;
@@ -152,19 +157,23 @@ impl Writer {
     ) -> Result<(Writer, Names, Recovered), LogError> {
         let mut reader = Reader::from_storage(storage)?.with_digest();
         let (mut names, mut events, mut begun) = (Names::new(), Vec::new(), false);
+        let mut indexing = Indexing::default();
         while let Some(batch) = reader.next_batch(&mut names, &mut events)? {
             begun |= !batch.genesis;
+            indexing.frame(batch.offset, batch.first, &events);
         }
         let was_closed = reader.is_closed();
         let (encoder, frames) = reader.into_encoder();
         let (last, last_time) = (frames.last(), frames.last_time());
         let recovered = Recovered { torn: frames.torn().cloned(), last, last_time, was_closed };
-        let (end, chain, state) = (frames.offset(), frames.chain(), frames.header().state);
+        let (end, chain, header) = (frames.offset(), frames.chain(), frames.header());
         let previous = frames.checkpoint();
+        let known_until = frames.known_until();
+        indexing.resume(frames.index());
         let closed = frames.last_kind() == Some(FrameKind::Close);
         let mut writer = Writer::over(frames.into_storage(), options, encoder);
         (writer.end, writer.chain, writer.begun) = (end, chain, begun);
-        writer.state = state;
+        (writer.header, writer.indexing, writer.known_until) = (header, indexing, known_until);
         // The numbers of this process's names are not those of the writer before: they are saved anew.
         writer.checkpoints.links.previous = previous;
         writer.checkpoints.end = end;
@@ -187,13 +196,15 @@ impl Writer {
             buffer: AlignedVec::new(),
             end: 0,
             chain: Digest::default(),
-            state: State::Open,
+            header: FileHeader::new(State::Open),
             begun: false,
             sync: options.sync,
             synced_at: Instant::now(),
             unsynced: false,
             poisoned: false,
             checkpoints: Checkpoints::default(),
+            indexing: Indexing::default(),
+            known_until: None,
         }
     }
 
@@ -221,6 +232,8 @@ impl Writer {
     fn commit(&mut self, names: &Names, events: &[Event], kind: FrameKind) -> Result<Seq, LogError> {
         self.alive()?;
         let ([first, ..], [.., last]) = (events, events) else { return Ok(self.last()) };
+        // Before the batch and not after it: should it fail, nothing was committed.
+        self.index(false)?;
         let first_seq = self.last().next();
         let marks = if kind == FrameKind::Genesis { Flags::GENESIS } else { Flags::NONE };
         let payload = self.encoder.encode(names, events, marks)?;
@@ -232,7 +245,9 @@ impl Writer {
             self.poisoned = true;
             LogError::BadEvent { position: 0, what: e.to_string() }
         })?;
+        let offset = self.end;
         self.write_frame(kind, events.len() as u32, first_seq, first.at, last.at)?;
+        self.indexing.frame(offset, first_seq, events);
         self.begun |= kind == FrameKind::Events;
         self.sync_by_policy()?;
         Ok(self.last())
@@ -270,6 +285,16 @@ impl Writer {
             len: self.end - begin,
         };
         Ok(())
+    }
+
+    /// Writes the index if it is due.
+    fn index(&mut self, closing: bool) -> Result<(), LogError> {
+        // Version 1 has none.
+        if self.header.version < 2 || !self.indexing.due(self.end, closing) {
+            return Ok(());
+        }
+        let payload = self.indexing.take(self.end, self.encoder.tables());
+        self.write_without_events(FrameKind::Index, &payload)
     }
 
     fn write_without_events(&mut self, kind: FrameKind, payload: &[u8]) -> Result<(), LogError> {
@@ -313,11 +338,17 @@ impl Writer {
 
     /// States in the header that the log is being written, before the first frame after a close.
     fn reopen(&mut self) -> Result<(), LogError> {
-        if self.state == State::Closed {
-            self.write(0, &FileHeader::new(State::Open).to_bytes())?;
+        if self.header.state == State::Closed {
+            self.state(State::Open)?;
             self.sync()?;
-            self.state = State::Open;
         }
+        Ok(())
+    }
+
+    fn state(&mut self, state: State) -> Result<(), LogError> {
+        let header = FileHeader { state, ..self.header };
+        self.write(0, &header.to_bytes())?;
+        self.header = header;
         Ok(())
     }
 
@@ -358,6 +389,20 @@ impl Writer {
         self.encoder.last_time()
     }
 
+    /// States until when the log is complete: nothing more happened up to that time. Kept when the log is closed; by itself a
+    /// log is known until its last event. A time before what was stated earlier changes nothing.
+    pub fn known_until(&mut self, until: Time) {
+        if self.known_until < Some(until) {
+            self.known_until = Some(until);
+        }
+    }
+
+    /// Makes the next index a lie.
+    #[cfg(test)]
+    pub(super) fn forget_what_is_touched(&mut self) {
+        self.indexing = Indexing::forgetful(self.indexing.last());
+    }
+
     /// The length of the log in bytes.
     pub fn bytes(&self) -> u64 {
         self.end
@@ -370,17 +415,21 @@ impl Writer {
     pub fn close(mut self) -> Result<Digest, LogError> {
         self.alive()?;
         let digest = self.digest();
-        if self.state == State::Closed {
+        if self.header.state == State::Closed {
             return Ok(digest);
         }
-        let mut payload = [0; CLOSE_LEN];
-        payload[..16].copy_from_slice(&digest.0.to_le_bytes());
-        payload[16..24].copy_from_slice(&self.last().0.to_le_bytes());
-        payload[24..].copy_from_slice(&self.checkpoints.links.previous.to_le_bytes());
-        self.write_without_events(FrameKind::Close, &payload)?;
+        self.index(true)?;
+        let closing = Closing {
+            digest,
+            last: self.last(),
+            checkpoint: self.checkpoints.links.previous,
+            index: self.indexing.last(),
+            known_until: self.known_until.filter(|known| Some(*known) > self.last_time()),
+        };
+        self.write_without_events(FrameKind::Close, &closing.to_bytes(self.header.version))?;
         self.sync()?;
         // Only now: a header that says "closed" must not reach the disk before the end that it speaks of.
-        self.write(0, &FileHeader::new(State::Closed).to_bytes())?;
+        self.state(State::Closed)?;
         self.sync()?;
         self.storage.sync_name().map_err(|source| self.poison("sync", source))?;
         Ok(digest)

@@ -5,16 +5,25 @@ use crate::cluster::Cluster;
 use crate::event::{Event, Flags};
 use crate::log::{Digest, Identity, LogError, ReadAhead, Reader, Writer};
 use crate::names::{Names, Seq};
+use crate::time::Time;
 
 impl Source for Reader {
     fn next(&mut self, names: &mut Names, events: &mut Vec<Event>) -> Result<bool, SourceError> {
         Ok(self.next_batch(names, events)?.is_some())
+    }
+
+    fn known_until(&self) -> Option<Time> {
+        Reader::known_until(self)
     }
 }
 
 impl Source for ReadAhead {
     fn next(&mut self, names: &mut Names, events: &mut Vec<Event>) -> Result<bool, SourceError> {
         Ok(self.next_batch(names, events)?)
+    }
+
+    fn known_until(&self) -> Option<Time> {
+        ReadAhead::known_until(self)
     }
 }
 
@@ -45,6 +54,10 @@ impl Sink for Writer {
 
     fn checkpoint(&mut self, names: &Names, cluster: &Cluster, memory: &[u8]) -> Result<(), SourceError> {
         Ok(Writer::checkpoint(self, names, cluster, memory)?)
+    }
+
+    fn ended(&mut self, end: Time) {
+        self.known_until(end);
     }
 }
 
@@ -94,6 +107,12 @@ impl Sink for Output {
         match self {
             Output::Log(writer) => Sink::checkpoint(&mut **writer, names, cluster, memory),
             Output::Identity(_) => Ok(()),
+        }
+    }
+
+    fn ended(&mut self, end: Time) {
+        if let Output::Log(writer) = self {
+            writer.known_until(end);
         }
     }
 }

@@ -1,12 +1,10 @@
 //! What a replay is asked to do.
 
-use serde::{Deserialize, Serialize};
-
 use super::{Timings, Tracks};
-use crate::actors::{daemonset, kubelet, scheduler};
 use crate::cluster::Cluster;
 use crate::event::Body;
 use crate::names::Names;
+pub use crate::settings::Settings;
 use crate::sim::Actor;
 use crate::time::{Micros, Time};
 
@@ -28,18 +26,6 @@ pub enum Until {
     At(Time),
     /// So long after the trace's last event.
     After(Micros),
-}
-
-/// How the actors behave.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    /// The DaemonSet controller.
-    pub daemon_set: daemonset::Settings,
-    /// kube-scheduler.
-    pub scheduler: scheduler::Settings,
-    /// The kubelets.
-    pub kubelet: kubelet::Settings,
 }
 
 /// Something that a what-if does on top of the trace.

@@ -26,6 +26,11 @@ pub trait Source {
     /// # Errors
     /// The trace cannot be read.
     fn next(&mut self, names: &mut Names, events: &mut Vec<Event>) -> Result<bool, SourceError>;
+
+    /// Until when the trace is known, once its end was reached; by itself it is known until its last event.
+    fn known_until(&self) -> Option<Time> {
+        None
+    }
 }
 
 /// Where a run's events go.
@@ -50,6 +55,9 @@ pub trait Sink {
     fn checkpoint(&mut self, _names: &Names, _cluster: &Cluster, _memory: &[u8]) -> Result<(), SourceError> {
         Ok(())
     }
+
+    /// Learns when the run ended: nothing more happened up to then.
+    fn ended(&mut self, _end: Time) {}
 }
 
 /// Why a source or a sink failed.
@@ -139,8 +147,12 @@ fn start(
     if let Some(wrap) = plan.wrap {
         actors = actors.into_iter().map(wrap).collect();
     }
+    let (world, rest) = match from {
+        None => (World::new(plan.names, actors), None),
+        Some(from) => (World::new(plan.names, Vec::new()), Some((from, actors))),
+    };
     let mut run = Run {
-        world: World::new(plan.names, Vec::new()),
+        world,
         playback: Playback::new(plays),
         source,
         sink,
@@ -158,13 +170,13 @@ fn start(
         trace_end: None,
         by_track: [0; 16],
     };
-    match from {
-        None => run.world.actors = actors,
-        Some(from) => run.go_back_to(from, actors, plays)?,
+    if let Some((from, actors)) = rest {
+        run.go_back_to(from, actors, plays)?;
     }
     let ended_by = run.go(plan.until)?;
     run.flush(true)?;
     let summary = Summary { defaulted_pods: defaulted.get(), ..run.summary(plays, ended_by) };
+    summary.end.into_iter().for_each(|end| run.sink.ended(end));
     Ok((run.world, summary))
 }
 
@@ -172,8 +184,8 @@ fn start(
 fn actors(settings: &super::Settings, plays: Tracks) -> Vec<Box<dyn Actor>> {
     let mut actors: Vec<Box<dyn Actor>> = Vec::new();
     if !plays.has(Track::Lifecycle) {
-        actors.push(Box::new(lifecycle::NodeHealth::new()));
-        actors.push(Box::new(lifecycle::NodeTaints::new()));
+        actors.push(Box::new(lifecycle::NodeHealth::new(settings.node_lifecycle.clone())));
+        actors.push(Box::new(lifecycle::NodeTaints::new(settings.node_lifecycle.clone())));
     }
     if !plays.has(Track::DaemonSet) {
         actors.push(Box::new(DaemonSetController::new(settings.daemon_set.clone())));
@@ -185,7 +197,7 @@ fn actors(settings: &super::Settings, plays: Tracks) -> Vec<Box<dyn Actor>> {
         actors.push(Box::new(lifecycle::TaintEviction::new()));
         actors.push(Box::new(lifecycle::Drains::new()));
         actors.push(Box::new(lifecycle::OwnerGc::new()));
-        actors.push(Box::new(lifecycle::PodGc::new()));
+        actors.push(Box::new(lifecycle::PodGc::new(settings.node_lifecycle.clone())));
     }
     if !plays.has(Track::Kubelet) {
         actors.push(Box::new(Kubelet::new(settings.kubelet.clone())));
@@ -223,8 +235,7 @@ impl Run<'_> {
             let played = self.peek()?.map(|event| event.at);
             let injected = self.injections.front().map(|injection| injection.at.or(played));
             let injected = injected.map(|at| at.or(self.first).unwrap_or(Time(0)));
-            let due = self.world.due();
-            let next = [played, injected, due].into_iter().flatten().min();
+            let next = earlier(earlier(played, injected), self.world.due());
             if let Some((at, ended_by)) = self.end(until, next, played.or(injected)) {
                 self.activity.end(at);
                 return Ok(ended_by);
@@ -316,6 +327,9 @@ impl Run<'_> {
             let more =
                 self.source.next(&mut self.world.names, &mut self.buffer).map_err(ReplayError::Source)?;
             self.exhausted = !more;
+            if self.exhausted {
+                self.trace_end = self.trace_end.max(self.source.known_until());
+            }
             self.pending.extend(self.buffer.drain(..));
         }
         Ok(self.pending.front())
@@ -388,5 +402,13 @@ impl Run<'_> {
             milestones: self.narrative.as_mut().map(Narrative::take).unwrap_or_default(),
             undefined_priority_classes: super::undefined_priority_classes(&self.world),
         }
+    }
+}
+
+/// The earlier of two moments that may come.
+fn earlier(a: Option<Time>, b: Option<Time>) -> Option<Time> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
     }
 }

@@ -167,7 +167,7 @@ impl RecordedNodes {
     }
 
     fn started(pod: PodId, settings: &Settings) -> Vec<(Micros, Body)> {
-        let after = settings.kubelet.start_us;
+        let after = settings.kubelet.start_us.median() + settings.kubelet.ready_us.median();
         let (condition, status, since) = (PodCondition::Ready, ConditionStatus::True, ApiSeconds(0));
         vec![
             (after, Body::PodPhaseSet { pod, phase: Phase::Running, reason: Sym::EMPTY }),
@@ -214,7 +214,7 @@ impl Actor for RecordedNodes {
             }
             Body::PodDeleted { .. } if simulated && bound && self.plays.has(Track::Kubelet) => {
                 let steps = self.recorded(identity).map(|r| r.after_deleted.clone());
-                let gone = vec![(self.settings.kubelet.stop_us, Body::PodGone { pod })];
+                let gone = vec![(self.settings.kubelet.stop_us.median(), Body::PodGone { pod })];
                 self.follow(&trigger(Track::Kubelet), steps, gone);
             }
             _ => {}

@@ -86,6 +86,16 @@ impl Requirement {
         }
     }
 
+    /// The label that is looked at, once for each value that matters, or once if any change may matter.
+    pub fn mentions(&self) -> impl Iterator<Item = (Sym, Option<Sym>)> + '_ {
+        let values = match self {
+            Requirement::In(_, values) | Requirement::NotIn(_, values) => Some(values),
+            _ => None,
+        };
+        let of_values = values.into_iter().flatten().map(|value| (self.key(), Some(*value)));
+        of_values.chain(values.is_none().then_some((self.key(), None)))
+    }
+
     /// Whether labels meet the requirement.
     pub fn matches<L: Labels + ?Sized>(&self, labels: &L, names: &Names) -> bool {
         let number = |key| labels.value(key).and_then(|value| go_parse_int(names.text(value)));

@@ -35,6 +35,11 @@ impl NodeSelector {
         })
     }
 
+    /// The labels that are looked at, as for [`super::Placement::mentions`].
+    pub fn mentions(&self) -> impl Iterator<Item = (Sym, Option<Sym>)> + '_ {
+        self.terms.iter().flat_map(|term| term.labels.iter().flat_map(Requirement::mentions))
+    }
+
     /// The label keys that are looked at.
     pub fn keys(&self) -> impl Iterator<Item = Sym> + '_ {
         self.terms.iter().flat_map(|term| term.labels.iter().map(Requirement::key))

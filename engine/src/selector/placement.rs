@@ -62,10 +62,23 @@ impl Placement {
         if !self.selects(node_name, labels, names) {
             return Eligibility::default();
         }
+        self.admits(taints, names)
+    }
+
+    /// Whether a node that name, node selector and required affinity fit should run a pod, and whether one there may
+    /// stay.
+    pub fn admits(&self, taints: &[Taint], names: &Names) -> Eligibility {
         let untolerated =
             |effect| taints.iter().any(|taint| taint.effect == effect && !self.tolerates(taint, names));
         let should_continue = !untolerated(Effect::NoExecute);
         Eligibility { should_run: should_continue && !untolerated(Effect::NoSchedule), should_continue }
+    }
+
+    /// The labels that node selector and required affinity look at: key and value where a change matters only if the
+    /// label had the value or has it now; the key alone where any change may matter. Some may come twice.
+    pub fn mentions(&self) -> impl Iterator<Item = (Sym, Option<Sym>)> + '_ {
+        let selected = self.node_selector.iter().map(|label| (label.0, Some(label.1)));
+        selected.chain(self.required.iter().flat_map(NodeSelector::mentions))
     }
 
     /// Whether name, node selector and required affinity fit a node.

@@ -11,6 +11,8 @@
 
 mod book;
 mod course;
+mod others;
+mod owned;
 mod past;
 mod report;
 mod words;
@@ -21,8 +23,9 @@ pub use report::{Disagreement, Kind, Report, Tally};
 
 use book::Desk;
 use course::{Course, Deed, Missing, PodWrite};
+use owned::{admits, revision_of};
 
-use crate::actors::daemonset::{DaemonSetController, Key, Opinion, RevisionOperation, Settings};
+use crate::actors::daemonset::{DaemonSetController, Key, Opinion, Settings};
 use crate::cluster::{ApplyError, Change, Cluster};
 use crate::event::{Body, Event, Flags, Phase, Track, WorkloadStatus};
 use crate::names::{Names, ObjectId, PodId, RevisionId, Seq, Sym, sym};
@@ -108,6 +111,11 @@ impl Shadow {
         self.report.span = Some((begin, event.at));
         if !event.flags.has(Flags::GENESIS) && event.track == Track::DaemonSet {
             self.judge(seq, event);
+        }
+        if !event.flags.has(Flags::GENESIS)
+            && let Some((kind, same)) = others::judge(event, &self.cluster, &self.names)
+        {
+            self.judge_others(kind, same, seq, event);
         }
         let change = self.cluster.apply(&mut self.names, seq, event)?;
         self.controller.observe(seq, event, &change, &self.cluster, &self.names);
@@ -333,6 +341,27 @@ impl Shadow {
         (self.courses.entry(owner).or_default(), desk)
     }
 
+    /// Counts what another controller wrote. What nobody signs was attributed by the rules that it would be held against.
+    fn judge_others(&mut self, kind: Kind, same: bool, seq: Seq, event: &Event) {
+        let tally = self.report.tallies.entry(kind).or_default();
+        if event.flags.has(Flags::INFERRED) {
+            tally.unattributed += 1;
+            tally.unattributed_alike += u64::from(same);
+        } else if same {
+            tally.agreed += 1;
+        } else {
+            tally.disagreed += 1;
+            let (seq, at) = (seq, event.at);
+            let recorded = words::write(&event.body, &self.cluster, &self.names);
+            let about = match event.body.node() {
+                Some(node) => format!("Node {}", self.names.node_name(node)),
+                None => "a pod".to_owned(),
+            };
+            let (ours, state) = ("nothing of the kind".to_owned(), String::new());
+            self.report.disagreements.push(Disagreement { kind, seq, at, about, recorded, ours, state });
+        }
+    }
+
     fn owner_of(&self, revision: RevisionId) -> Option<ObjectId> {
         self.cluster.revision(revision)?.owner
     }
@@ -389,40 +418,3 @@ const CLASSES: [Micros; 8] = [
     Micros::seconds(10),
     WINDOW,
 ];
-
-fn revision_of(body: &Body) -> Option<RevisionId> {
-    match *body {
-        Body::RevisionCreated { revision, .. }
-        | Body::RevisionNumbered { revision, .. }
-        | Body::RevisionLabelled { revision, .. }
-        | Body::RevisionAdopted { revision, .. }
-        | Body::RevisionReleased { revision }
-        | Body::RevisionDeleted { revision } => Some(revision),
-        _ => None,
-    }
-}
-
-/// Whether ours would write something to a revision, or to a pod's owner or labels.
-fn admits(opinion: &Opinion, body: &Body) -> bool {
-    let outcome = &opinion.outcome;
-    let has = |wanted: RevisionOperation| outcome.revisions.contains(&wanted);
-    match *body {
-        Body::RevisionCreated { number, template, .. } => outcome.revisions.iter().any(|operation| {
-            matches!(operation, RevisionOperation::Create { number: n, template: t, .. } if (*n, *t) == (number, template))
-        }),
-        Body::RevisionNumbered { revision, number } => has(RevisionOperation::Number(revision, number)),
-        Body::RevisionLabelled { revision, hash } => has(RevisionOperation::Label(revision, hash)),
-        Body::RevisionAdopted { revision, .. } => has(RevisionOperation::Adopt(revision)),
-        Body::RevisionReleased { revision } => has(RevisionOperation::Release(revision)),
-        Body::RevisionDeleted { revision } => {
-            let wanted = RevisionOperation::Delete(revision);
-            has(wanted) || outcome.pruned.contains(&wanted)
-        }
-        Body::PodAdopted { pod, .. } => outcome.adopts.contains(&pod),
-        Body::PodReleased { pod } => outcome.releases.contains(&pod),
-        Body::PodLabelSet { pod, key, value } => {
-            key == sym::REVISION_HASH_LABEL && value == outcome.hash && outcome.relabels.contains(&pod)
-        }
-        _ => false,
-    }
-}

@@ -1,7 +1,7 @@
 //! What an actor is: something that watches events and, when its time comes, answers with events.
 
 use crate::cluster::{Change, Cluster};
-use crate::event::{Body, Event, Track};
+use crate::event::{Body, Event, Kinds, Track};
 use crate::names::{Names, Seq};
 use crate::saved::SaveError;
 use crate::time::Time;
@@ -15,10 +15,16 @@ pub trait Actor {
     /// The name in summaries: `daemonset-controller`.
     fn name(&self) -> &'static str;
 
+    /// Which kinds of events [`Actor::observe`] does anything about. The first event of a run is shown to everybody.
+    fn interests(&self) -> Kinds {
+        Kinds::ALL
+    }
+
     /// Takes note of an event that has just been applied. Decides nothing.
     fn observe(&mut self, seq: Seq, event: &Event, change: &Change, cluster: &Cluster, names: &Names);
 
-    /// The earliest moment at which [`Actor::act`] has something to do; `None` while it waits for events.
+    /// The earliest moment at which [`Actor::act`] has something to do; `None` while it waits for events. It changes only
+    /// when the actor observes or acts.
     fn due(&self) -> Option<Time>;
 
     /// Does what is due now, and leaves its answers in the context. Answers are applied, in order, after the

@@ -1,7 +1,11 @@
 //! Virtual time: the loop that hands events to actors and takes their answers.
 
 mod actor;
+mod draw;
+mod latency;
 mod world;
 
 pub use actor::{Actor, Context, Draft};
+pub use draw::Draw;
+pub use latency::{Latency, Spread};
 pub use world::World;

@@ -2,7 +2,7 @@
 
 use super::{Actor, Context, Draft};
 use crate::cluster::{ApplyError, Change, Cluster};
-use crate::event::{Body, Event};
+use crate::event::{Body, Event, Kind};
 use crate::names::{Names, Seq};
 use crate::saved::SaveError;
 use crate::time::Time;
@@ -10,14 +10,20 @@ use crate::time::Time;
 /// A simulated cluster. Whoever drives it decides when time goes on.
 ///
 /// **Invariant:** every event, from wherever it comes, goes through [`World::happen`]: it gets the next
-/// number, is applied, is observed by every actor in order, and is handed to the recorder.
+/// number, is applied, is observed by every actor whom it concerns in order, and is handed to the recorder.
 pub struct World {
     /// The dictionary.
     pub names: Names,
     /// The state.
     pub cluster: Cluster,
     /// Actors, in the order in which they act at one moment.
-    pub actors: Vec<Box<dyn Actor>>,
+    actors: Vec<Box<dyn Actor>>,
+    /// When each actor has something to do; [`Time::MAX`] while it waits for events.
+    dues: Vec<Time>,
+    /// The earliest of them.
+    soonest: Time,
+    /// By kind of event: the numbers of the actors whom it concerns.
+    concerned: Vec<Vec<usize>>,
     /// Events that have happened since they were last taken.
     pub recorded: Vec<Event>,
     /// What was before each of them.
@@ -29,15 +35,28 @@ pub struct World {
 impl World {
     /// An empty cluster with actors.
     pub fn new(names: Names, actors: Vec<Box<dyn Actor>>) -> Self {
+        let concerned = |kind: &Kind| {
+            let actors = actors.iter().enumerate();
+            actors.filter(|(_, actor)| actor.interests().has(*kind)).map(|(number, _)| number).collect()
+        };
+        let dues: Vec<_> = actors.iter().map(|actor| actor.due().unwrap_or(Time::MAX)).collect();
         World {
             names,
             cluster: Cluster::new(),
+            soonest: dues.iter().copied().min().unwrap_or(Time::MAX),
+            concerned: Kind::ALL.iter().map(concerned).collect(),
+            dues,
             actors,
             recorded: Vec::new(),
             changes: Vec::new(),
             last: Seq::NONE,
             drafts: Vec::new(),
         }
+    }
+
+    /// The actors, in the order in which they act at one moment.
+    pub fn actors(&self) -> &[Box<dyn Actor>] {
+        &self.actors
     }
 
     /// A cluster as it was after an event, with actors that remember what [`World::save`] gave.
@@ -85,18 +104,42 @@ impl World {
         }
         let seq = self.last.next();
         let change = self.cluster.apply(&mut self.names, seq, &event)?;
-        self.last = seq;
-        for actor in &mut self.actors {
-            actor.observe(seq, &event, &change, &self.cluster, &self.names);
+        let first = std::mem::replace(&mut self.last, seq) == Seq::NONE;
+        if first {
+            (0..self.actors.len()).for_each(|actor| self.show(actor, seq, &event, &change));
+        } else {
+            let kind = event.body.which() as usize;
+            for at in 0..self.concerned[kind].len() {
+                self.show(self.concerned[kind][at], seq, &event, &change);
+            }
         }
         self.recorded.push(event);
         self.changes.push(change);
         Ok(seq)
     }
 
+    /// Shows an actor an event that has been applied.
+    fn show(&mut self, actor: usize, seq: Seq, event: &Event, change: &Change) {
+        let observer = &mut self.actors[actor];
+        observer.observe(seq, event, change, &self.cluster, &self.names);
+        let due = observer.due();
+        self.set_due(actor, due);
+    }
+
+    /// Takes note of when an actor has something to do.
+    fn set_due(&mut self, actor: usize, due: Option<Time>) {
+        let due = due.unwrap_or(Time::MAX);
+        let before = std::mem::replace(&mut self.dues[actor], due);
+        if due <= self.soonest {
+            self.soonest = due;
+        } else if before == self.soonest {
+            self.soonest = self.dues.iter().copied().min().unwrap_or(Time::MAX);
+        }
+    }
+
     /// The earliest moment at which an actor has something to do.
     pub fn due(&self) -> Option<Time> {
-        self.actors.iter().filter_map(|actor| actor.due()).min()
+        (self.soonest != Time::MAX).then_some(self.soonest)
     }
 
     /// Lets one actor do what is due, and its answers happen. Says whether it answered.
@@ -107,6 +150,8 @@ impl World {
         let mut drafts = std::mem::take(&mut self.drafts);
         let (cluster, names) = (&self.cluster, &mut self.names);
         self.actors[actor].act(&mut Context { now, cluster, names, out: &mut drafts });
+        let due = self.actors[actor].due();
+        self.set_due(actor, due);
         let answered = !drafts.is_empty();
         for draft in drafts.drain(..) {
             self.happen(Event { cause: draft.cause, ..Event::new(now, draft.track, draft.body) })?;
@@ -121,8 +166,11 @@ impl World {
     /// As [`World::act`].
     pub fn step(&mut self, now: Time) -> Result<bool, ApplyError> {
         let mut acted = false;
+        if self.soonest > now {
+            return Ok(acted);
+        }
         for actor in 0..self.actors.len() {
-            if self.actors[actor].due().is_some_and(|due| due <= now) {
+            if self.dues[actor] <= now {
                 self.act(actor, now)?;
                 acted = true;
             }

@@ -15,7 +15,6 @@ use super::nodes::{LabelSet, NodeMaker, NodePools, UNMENTIONED_KEYS};
 use super::random::{Purpose, Seed};
 use super::schedule::{Process, Rates, Schedule};
 use super::trace::BEGIN;
-use crate::actors::daemonset;
 use crate::event::{Body, Event, Track};
 use crate::names::{Names, NodeId};
 use crate::replay::{Plan, Settings, Source, SourceError, Until};
@@ -141,10 +140,7 @@ pub fn find(name: &str) -> Option<&'static Preset> {
 /// How the actors behave: schedulers and kubelets take no time, and the controller may write as fast as it can; it
 /// still creates or deletes at most 250 pods in one go.
 pub fn settings() -> Settings {
-    let mut settings = Settings { daemon_set: daemonset::Settings::unlimited(), ..Settings::default() };
-    settings.scheduler.bind_us = Micros::ZERO;
-    (settings.kubelet.start_us, settings.kubelet.stop_us) = (Micros::ZERO, Micros::ZERO);
-    settings
+    Settings::instant()
 }
 
 /// What a workload is replayed with: everything simulated, until the last event's last consequence at its moment.
@@ -358,14 +354,20 @@ impl Source for Workload {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::actors::daemonset::DaemonSetController;
     use crate::log::Identity;
     use crate::replay::replay;
+    use crate::sim::Actor;
 
     /// Runs a preset at a scale; gives the run's digest, its events and its pods.
     fn run(preset: &Preset, scale: Scale) -> (String, u64, usize) {
+        run_as(preset, scale, plan())
+    }
+
+    fn run_as(preset: &Preset, scale: Scale, plan: Plan) -> (String, u64, usize) {
         let mut workload = Workload::new(preset, scale, 1);
         let mut identity = Identity::new();
-        let (world, summary) = replay(&mut workload, plan(), &mut identity, &mut |_, _| {}).unwrap();
+        let (world, summary) = replay(&mut workload, plan, &mut identity, &mut |_, _| {}).unwrap();
         assert_eq!(summary.misfits, crate::replay::Misfits::default(), "{}", preset.name);
         assert!(workload.input_events() > 0);
         for (object, _) in world.cluster.daemon_sets() {
@@ -378,19 +380,42 @@ mod tests {
     #[test]
     fn presets_made_small_give_the_same_runs_as_ever() {
         let expected: [(&str, u32, &str); 9] = [
-            ("rollout-5k", 100_000, "df778bdc8541e12583d774819ca84b2e"),
-            ("rollout-20k", 20_000, "0e0b25e82ded090cb96e8b95c1fd2e92"),
-            ("rolling-update-5k", 100_000, "fd34fc9429f485992791748082b76c6b"),
-            ("label-5k", 20_000, "7f820ea8588a63791da1fd6f9a57e3b4"),
-            ("unmentioned-label", 2_000, "5173ca71254a45b603a75effc5b33dfc"),
-            ("churn-1k", 3_000, "6b328aceb00ce1bd4fb0b819230fda92"),
-            ("churn-5k", 5_000, "fedc08864bac4ea2ef283a7ae37fb0fd"),
-            ("churn-100k", 1_000, "b1924c2c6f02fb1e409dda7fd4d1d276"),
-            ("rollout-1m", 300, "e788e7ed19ead14ee28fca135a64abae"),
+            ("rollout-5k", 100_000, "6144e1d97f1967d3bde21216250984b8"),
+            ("rollout-20k", 20_000, "0e36344676f32fdde0b98fc290dccb60"),
+            ("rolling-update-5k", 100_000, "4b3d041a6d5891635b61960ebe51952e"),
+            ("label-5k", 20_000, "153e413d81aa2263b1c1f81de32f89a1"),
+            ("unmentioned-label", 2_000, "f213914fc1ebbf8875d4e2c797eda1b5"),
+            ("churn-1k", 3_000, "6b16b9259f7dbd4fee192ad845f79ff6"),
+            ("churn-5k", 5_000, "fca80065b55898ae1917cf345f3851b6"),
+            ("churn-100k", 1_000, "03e3b5cb77efb7e151557df3965018d8"),
+            ("rollout-1m", 300, "54955a6a48c26b418a0ff2599fff97b8"),
         ];
         let found = expected.map(|(name, scale, _)| (name, scale, run(find(name).unwrap(), Scale(scale)).0));
         let found = found.each_ref().map(|(name, scale, digest)| (*name, *scale, digest.as_str()));
         assert_eq!(found, expected);
+    }
+
+    /// The reference: a controller that looks at every node in every sync.
+    fn full_pass() -> Plan {
+        let replace = |actor: Box<dyn Actor>| -> Box<dyn Actor> {
+            match actor.name() {
+                "daemonset-controller" => Box::new(DaemonSetController::full_pass(settings().daemon_set)),
+                _ => actor,
+            }
+        };
+        Plan { wrap: Some(Box::new(replace)), ..plan() }
+    }
+
+    #[test]
+    fn every_preset_is_the_same_run_for_a_controller_that_looks_at_everything() {
+        for preset in &PRESETS {
+            // As large as a second allows.
+            let nodes = if preset.kind == Kind::Churn { 40 } else { 400 };
+            let scale = Scale((nodes * Scale::FULL.0).div_ceil(preset.nodes).min(20_000));
+            let (digest, events, pods) = run(preset, scale);
+            assert!(events > 200 && pods > 0, "{}: {events} events, {pods} pods", preset.name);
+            assert_eq!(run_as(preset, scale, full_pass()).0, digest, "{}", preset.name);
+        }
     }
 
     #[test]

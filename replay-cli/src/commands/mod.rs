@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod bench;
+pub mod calibrate;
 pub mod check;
 pub mod completions;
 pub mod conformance;
@@ -14,6 +15,7 @@ pub mod log;
 pub mod man;
 pub mod node;
 pub mod run;
+pub mod settings;
 pub mod shadow;
 pub mod show;
 pub mod sweep;

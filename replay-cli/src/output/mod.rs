@@ -45,7 +45,7 @@ pub fn counted(number: usize, what: &str) -> String {
 
 /// Where a command prints to.
 pub struct Out {
-    stdout: BufWriter<io::Stdout>,
+    stdout: BufWriter<Box<dyn Write>>,
     /// How standard output is painted.
     pub style: Style,
     stderr_style: Style,
@@ -62,8 +62,14 @@ impl Out {
             stderr_style: Style::choose(color, stderr.is_terminal()),
             quiet,
             stderr_is_terminal: stderr.is_terminal(),
-            stdout: BufWriter::with_capacity(1 << 16, stdout),
+            stdout: BufWriter::with_capacity(1 << 16, Box::new(stdout)),
         }
+    }
+
+    /// Prints to standard error from now on: standard output is for a log.
+    pub fn print_to_stderr(&mut self) {
+        self.stdout = BufWriter::new(Box::new(io::stderr()));
+        self.style = self.stderr_style;
     }
 
     /// What `write!` and `writeln!` call.

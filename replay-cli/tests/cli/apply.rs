@@ -35,7 +35,7 @@ $ kubetape run x.tape -o run.tape
 Replayed x.tape: 9 events
   Time: 2026-01-01T00:00:00Z to 2026-01-01T00:00:12Z (12s), and 6.5s more until everything had settled
   Played back: cluster 8, user 1
-  Simulated: workloads/daemonset 22, scheduler 2, kubelet 4
+  Simulated: workloads/daemonset 17, scheduler 2, kubelet 4
   At the end: 3 nodes, 2 pods, DaemonSet 1
 
 DaemonSets
@@ -50,14 +50,14 @@ default     fluentd-daemon   worker-2   +12s   now   -
 What changed
         +0s      #1  3 nodes (worker-1, worker-2, worker-3) joined
         +1s      #7  DaemonSet default/fluentd-daemon applied
-        +2s     #12  node worker-1 labelled run-fluentd=true
+        +2s     #11  node worker-1 labelled run-fluentd=true
                      -> 1 pod of default/fluentd-daemon created at once
-       +12s     #25  node worker-2 labelled run-fluentd=true
+       +12s     #22  node worker-2 labelled run-fluentd=true
                      -> 1 pod of default/fluentd-daemon created at once
 
 Kept in run.tape
-Digest 4f8a7c9ebed908d02486c0f4d928cfca
-37 events in [..] events/s
+Digest 03078e3d1aa97a80e1f26ab7cf398634
+32 events in [..] events/s
 $ kubetape show run.tape placements
 NAMESPACE   DAEMONSET        NODE       POD                    REVISION   STATUS   AGE
 default     fluentd-daemon   worker-1   fluentd-daemon-5kdpc   1          Ready    11s
@@ -206,21 +206,21 @@ error: Pod "nope" does not exist in namespace "default"
 [exit status 2]
 $ kubetape delete run.tape pods $(kubetape show run.tape pods | awk 'NR==2 {print $2}')
 pod "fluentd-daemon-5kdpc" deleted
-run.tape: event #17 at 2026-01-01T00:00:03.500Z
+run.tape: event #15 at 2026-01-01T00:00:03.500Z
 $ kubetape delete run.tape ds fluentd-daemon --cascade orphan
 daemonset.apps "fluentd-daemon" deleted
-run.tape: event #18 at 2026-01-01T00:00:04.500Z
+run.tape: event #16 at 2026-01-01T00:00:04.500Z
 $ kubetape delete run.tape node/worker-1
 node "worker-1" deleted
-run.tape: event #19 at 2026-01-01T00:00:05.500Z
+run.tape: event #17 at 2026-01-01T00:00:05.500Z
 $ kubetape show run.tape events --track user,cluster
      #  TIME                        TRACK                 CAUSE  EVENT
     #1  2026-01-01T00:00:00Z        cluster                   -  node worker-1 joined with labels kubernetes.io/arch=amd64,kubernetes.io/hostname=worker-1,kubernetes.io/os=linux,run-fluentd=true
     #2  2026-01-01T00:00:00Z        cluster                   -  node worker-1 is Ready=True: KubeletReady
     #3  2026-01-01T00:00:01Z        user                      -  DaemonSet default/fluentd-daemon applied
-   #17  2026-01-01T00:00:03.500Z    user                      -  pod default/fluentd-daemon-5kdpc deleted: somebody asked for it; 30 s to end
-   #18  2026-01-01T00:00:04.500Z    user                      -  DaemonSet default/fluentd-daemon is being deleted; what it owns stays
-   #19  2026-01-01T00:00:05.500Z    cluster                   -  node worker-1 left
+   #15  2026-01-01T00:00:03.500Z    user                      -  pod default/fluentd-daemon-5kdpc deleted: somebody asked for it; 30 s to end
+   #16  2026-01-01T00:00:04.500Z    user                      -  DaemonSet default/fluentd-daemon is being deleted; what it owns stays
+   #17  2026-01-01T00:00:05.500Z    cluster                   -  node worker-1 left
 
 "#]],
     );

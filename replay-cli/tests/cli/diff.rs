@@ -53,16 +53,16 @@ $ kubetape diff before.tape after.tape
   DaemonSet logging/agent: 7 pods -> 3
     revision 1 (846fd54494): 7 -> 3
     - lost on 4 of 4 nodes with pool=gpu: gpu-1, gpu-2, gpu-3, gpu-4
-        B deleted them at 2026-01-01T00:05:00Z (its node must not run it any more) because of #53 at 2026-01-01T00:05:00Z: node gpu-1 tainted gpu=true:NoExecute (cluster), and 3 more like it
+        B deleted them at 2026-01-01T00:05:00Z (its node must not run it any more) because of #51 at 2026-01-01T00:05:00Z: node gpu-1 tainted gpu=true:NoExecute (cluster), and 3 more like it
 
-The first event that differs is #53
+The first event that differs is #51
   A: nothing more
-  B: #53 at 2026-01-01T00:05:00Z: node gpu-1 tainted gpu=true:NoExecute (cluster)
+  B: #51 at 2026-01-01T00:05:00Z: node gpu-1 tainted gpu=true:NoExecute (cluster)
 
 The first decision that differs is about logging/agent on gpu-1
   A: nothing more
-  B: #58 at 2026-01-01T00:05:00Z: pod logging/agent-c8fpr deleted: its node must not run it any more; 30 s to end (workloads/daemonset)
-       because of #53 at 2026-01-01T00:05:00Z: node gpu-1 tainted gpu=true:NoExecute (cluster)
+  B: #56 at 2026-01-01T00:05:00Z: pod logging/agent-c8fpr deleted: its node must not run it any more; 30 s to end (workloads/daemonset)
+       because of #51 at 2026-01-01T00:05:00Z: node gpu-1 tainted gpu=true:NoExecute (cluster)
 
 DAEMONSET       OVER TIME      A   B
 logging/agent   pods deleted   0   4
@@ -74,14 +74,14 @@ $ kubetape diff before.tape after.tape --by node
   4 nodes: gpu-1, gpu-2, gpu-3, gpu-4
     - logging/agent lost
 
-The first event that differs is #53
+The first event that differs is #51
   A: nothing more
-  B: #53 at 2026-01-01T00:05:00Z: node gpu-1 tainted gpu=true:NoExecute (cluster)
+  B: #51 at 2026-01-01T00:05:00Z: node gpu-1 tainted gpu=true:NoExecute (cluster)
 
 The first decision that differs is about logging/agent on gpu-1
   A: nothing more
-  B: #58 at 2026-01-01T00:05:00Z: pod logging/agent-c8fpr deleted: its node must not run it any more; 30 s to end (workloads/daemonset)
-       because of #53 at 2026-01-01T00:05:00Z: node gpu-1 tainted gpu=true:NoExecute (cluster)
+  B: #56 at 2026-01-01T00:05:00Z: pod logging/agent-c8fpr deleted: its node must not run it any more; 30 s to end (workloads/daemonset)
+       because of #51 at 2026-01-01T00:05:00Z: node gpu-1 tainted gpu=true:NoExecute (cluster)
 
 DAEMONSET       OVER TIME      A   B
 logging/agent   pods deleted   0   4
@@ -91,16 +91,16 @@ before.tape and after.tape differ at 1 of 1 moment: placements 4 lost
 $ kubetape diff before.tape after.tape --at timeline
 2026-01-01T00:05:00Z to the end
   - lost logging/agent on 4 of 4 nodes with pool=gpu: gpu-1, gpu-2, gpu-3, gpu-4
-        B deleted them at 2026-01-01T00:05:00Z because of #53 at 2026-01-01T00:05:00Z: node gpu-1 tainted gpu=true:NoExecute (cluster), and 3 more like it
+        B deleted them at 2026-01-01T00:05:00Z because of #51 at 2026-01-01T00:05:00Z: node gpu-1 tainted gpu=true:NoExecute (cluster), and 3 more like it
 
-The first event that differs is #53
+The first event that differs is #51
   A: nothing more
-  B: #53 at 2026-01-01T00:05:00Z: node gpu-1 tainted gpu=true:NoExecute (cluster)
+  B: #51 at 2026-01-01T00:05:00Z: node gpu-1 tainted gpu=true:NoExecute (cluster)
 
 The first decision that differs is about logging/agent on gpu-1
   A: nothing more
-  B: #58 at 2026-01-01T00:05:00Z: pod logging/agent-c8fpr deleted: its node must not run it any more; 30 s to end (workloads/daemonset)
-       because of #53 at 2026-01-01T00:05:00Z: node gpu-1 tainted gpu=true:NoExecute (cluster)
+  B: #56 at 2026-01-01T00:05:00Z: pod logging/agent-c8fpr deleted: its node must not run it any more; 30 s to end (workloads/daemonset)
+       because of #51 at 2026-01-01T00:05:00Z: node gpu-1 tainted gpu=true:NoExecute (cluster)
 
 DAEMONSET       OVER TIME      A   B
 logging/agent   pods deleted   0   4
@@ -115,22 +115,22 @@ $ kubetape diff before.tape after.tape --at -1s
   DaemonSet logging/agent: 7 pods -> 3
     revision 1 (846fd54494): 7 -> 3
     - lost on 4 of 4 nodes with pool=gpu: gpu-1, gpu-2, gpu-3, gpu-4
-        B deleted them at 2026-01-01T00:05:00Z (its node must not run it any more) because of #53 at 2026-01-01T00:05:00Z: node gpu-1 tainted gpu=true:NoExecute (cluster), and 3 more like it
+        B deleted them at 2026-01-01T00:05:00Z (its node must not run it any more) because of #51 at 2026-01-01T00:05:00Z: node gpu-1 tainted gpu=true:NoExecute (cluster), and 3 more like it
     ~ another state on 3 of 3 nodes with pool=web: web-1, web-2, web-3
         B created them at 2026-01-01T00:00:02Z because of #15 at 2026-01-01T00:00:02Z: DaemonSet logging/agent applied (user)
         revision 1 (846fd54494), Pending -> revision 1 (846fd54494), Running
 
-The first event that differs is #36
+The first event that differs is #35
   A: nothing more
-  B: #36 at 2026-01-01T00:00:03.500Z: pod logging/agent-c8fpr is Running (kubelet)
+  B: #35 at 2026-01-01T00:00:03.500Z: pod logging/agent-c8fpr is Running (kubelet)
        because of #26 at 2026-01-01T00:00:02Z: pod logging/agent-c8fpr bound to node gpu-1 (scheduler)
        and that because of #18 at 2026-01-01T00:00:02Z: pod logging/agent-c8fpr created for node gpu-1 by DaemonSet logging/agent (workloads/daemonset)
        and that because of #15 at 2026-01-01T00:00:02Z: DaemonSet logging/agent applied (user)
 
 The first decision that differs is about logging/agent on gpu-1
   A: nothing more
-  B: #58 at 2026-01-01T00:05:00Z: pod logging/agent-c8fpr deleted: its node must not run it any more; 30 s to end (workloads/daemonset)
-       because of #53 at 2026-01-01T00:05:00Z: node gpu-1 tainted gpu=true:NoExecute (cluster)
+  B: #56 at 2026-01-01T00:05:00Z: pod logging/agent-c8fpr deleted: its node must not run it any more; 30 s to end (workloads/daemonset)
+       because of #51 at 2026-01-01T00:05:00Z: node gpu-1 tainted gpu=true:NoExecute (cluster)
 
 DAEMONSET       OVER TIME                  A              B
 logging/agent   first rollout              not complete   1.5s
@@ -183,7 +183,7 @@ daemonset.apps/agent created
     revision 1 (76dd9d7c86): 0 -> 2
     revision 1 (846fd54494): 3 -> 0
     - lost on 1 of 1 node with pool!=web: gpu-1
-        A created it at 2026-01-01T00:00:01Z because of #16 at 2026-01-01T00:00:01Z: node gpu-1 joined with labels kubernetes.io/arch=amd64,kubernetes.io/hostname=gpu-1,kubernetes.io/os=linux,pool=gpu (cluster)
+        A created it at 2026-01-01T00:00:01Z because of #15 at 2026-01-01T00:00:01Z: node gpu-1 joined with labels kubernetes.io/arch=amd64,kubernetes.io/hostname=gpu-1,kubernetes.io/os=linux,pool=gpu (cluster)
         in B: its node selector wants pool=web, and the node has pool=gpu
     ~ another revision on 2 of 2 nodes with pool=web: web-1, web-2
         B created them at 2026-01-01T00:00:00Z because of #1 at 2026-01-01T00:00:00Z: DaemonSet logging/agent applied (user)
@@ -195,8 +195,8 @@ The first event that differs is #1
   with another manifest each
 
 The first decision that differs is about logging/agent on gpu-1
-  A: #19 at 2026-01-01T00:00:01Z: pod logging/agent-c8fpr created for node gpu-1 by DaemonSet logging/agent (workloads/daemonset)
-       because of #16 at 2026-01-01T00:00:01Z: node gpu-1 joined with labels kubernetes.io/arch=amd64,kubernetes.io/hostname=gpu-1,kubernetes.io/os=linux,pool=gpu (cluster)
+  A: #18 at 2026-01-01T00:00:01Z: pod logging/agent-c8fpr created for node gpu-1 by DaemonSet logging/agent (workloads/daemonset)
+       because of #15 at 2026-01-01T00:00:01Z: node gpu-1 joined with labels kubernetes.io/arch=amd64,kubernetes.io/hostname=gpu-1,kubernetes.io/os=linux,pool=gpu (cluster)
   B: nothing more
 
 DAEMONSET       OVER TIME                  A      B
@@ -300,7 +300,7 @@ $ kubetape diff before.tape after.tape --fail-on lost --format junit; exit ${PIP
     <testcase name="DaemonSet logging/agent" classname="2026-01-01T00:05:06Z">
       <system-out>7 pods, then 3: 4 lost
 - lost on 4 of 4 nodes with pool=gpu: gpu-1, gpu-2, gpu-3, gpu-4
-    B deleted them at 2026-01-01T00:05:00Z (its node must not run it any more) because of #53 at 2026-01-01T00:05:00Z: node gpu-1 tainted gpu=true:NoExecute (cluster), and 3 more like it
+    B deleted them at 2026-01-01T00:05:00Z (its node must not run it any more) because of #51 at 2026-01-01T00:05:00Z: node gpu-1 tainted gpu=true:NoExecute (cluster), and 3 more like it
     in B: the node&#39;s taint gpu=true:NoExecute is not tolerated</system-out>
     </testcase>
     <testcase name="lost" classname="gate">

@@ -16,7 +16,7 @@ $ kubetape run traces/lesson.tape -o run.tape
 Replayed traces/lesson.tape: 266 events
   Time: 2026-11-24T02:17:02.694550Z to 2026-11-24T02:18:59.117389Z (1m56.423s), and 4.964s more until everything had settled
   Played back: cluster 38, user 8, workloads/replicaset 33, workloads/deployment 18
-  Simulated: workloads/daemonset 78, scheduler 18, kubelet 72, lifecycle 12
+  Simulated: workloads/daemonset 60, scheduler 18, kubelet 72, lifecycle 12
   At the end: 4 nodes, 5 pods, Deployment 1, ReplicaSet 2
 
 DaemonSets
@@ -39,33 +39,33 @@ What changed
       +17ms      #6  3 nodes (worker-3, worker-2, worker-1) joined, tainted node.kubernetes.io/not-ready:NoSchedule
     +3.128s     #29  DaemonSet default/fluentd-daemon applied
                      -> 3 pods of default/fluentd-daemon created at once
-    +9.039s     #51  DaemonSet default/fluentd-daemon applied again
+    +9.039s     #49  DaemonSet default/fluentd-daemon applied again
                      -> 3 pods of default/fluentd-daemon deleted at once
-   +13.425s     #71  2 nodes (worker-1, worker-2) labelled run-fluentd=true
+   +13.425s     #67  2 nodes (worker-1, worker-2) labelled run-fluentd=true
                      -> 2 pods of default/fluentd-daemon created within 90ms
-   +18.634s     #97  node control-plane-1 labelled run-fluentd=true
-   +22.712s     #98  node worker-1 lost its label run-fluentd
+   +18.634s     #89  node control-plane-1 labelled run-fluentd=true
+   +22.712s     #90  node worker-1 lost its label run-fluentd
                      -> 1 pod of default/fluentd-daemon deleted at once
-   +26.754s    #109  node worker-4 joined, tainted node.kubernetes.io/not-ready:NoSchedule
-   +32.828s    #116  node worker-2 left
+   +26.754s     #99  node worker-4 joined, tainted node.kubernetes.io/not-ready:NoSchedule
+   +32.828s    #106  node worker-2 left
                      -> 1 pod of default/fluentd-daemon deleted within 47.172s
- +1m21.777s    #123  node worker-4 labelled run-fluentd=true
+ +1m21.777s    #112  node worker-4 labelled run-fluentd=true
                      -> 1 pod of default/fluentd-daemon created at once
- +1m26.876s    #136  node worker-3 labelled run-fluentd=True
- +1m29.953s    #137  node worker-3 labelled run-fluentd=true
+ +1m26.876s    #123  node worker-3 labelled run-fluentd=True
+ +1m29.953s    #124  node worker-3 labelled run-fluentd=true
                      -> 1 pod of default/fluentd-daemon created at once
- +1m33.804s    #150  the pod of default/fluentd-daemon on worker-3 deleted: somebody asked for it
+ +1m33.804s    #135  the pod of default/fluentd-daemon on worker-3 deleted: somebody asked for it
                      -> 1 pod of default/fluentd-daemon created, 1 deleted within 1s
- +1m38.187s    #167  Deployment default/web applied
- +1m43.304s    #192  Deployment default/web scaled to 7
- +1m47.676s    #223  Deployment default/web scaled to 2
-   +1m51.1s    #249  ReplicaSet default/bare-rs applied
- +1m55.387s    #267  DaemonSet default/fluentd-daemon deleted; what it owns goes after it
+ +1m38.187s    #149  Deployment default/web applied
+ +1m43.304s    #174  Deployment default/web scaled to 7
+ +1m47.676s    #205  Deployment default/web scaled to 2
+   +1m51.1s    #231  ReplicaSet default/bare-rs applied
+ +1m55.387s    #249  DaemonSet default/fluentd-daemon deleted; what it owns goes after it
                      -> 2 pods of default/fluentd-daemon deleted at once
 
 Kept in run.tape
-Digest fcdeb7fafbc4f8808dd20da6d4478e77
-277 events in [..] events/s
+Digest 3381177b1ceb010dfa54c913957abcbb
+259 events in [..] events/s
 $ kubetape diff traces/lesson.tape run.tape --at every-settled
 2026-11-24T02:17:02.694550Z: same, 0 placements
 2026-11-24T02:17:05.822458Z: same, 0 placements
@@ -82,8 +82,8 @@ error: run.tape exists already
 [exit status 2]
 $ kubetape run traces/lesson.tape -o run.tape --force -q | tail -3
 Kept in run.tape
-Digest fcdeb7fafbc4f8808dd20da6d4478e77
-277 events in [..] events/s
+Digest 3381177b1ceb010dfa54c913957abcbb
+259 events in [..] events/s
 
 "#]],
     );
@@ -115,21 +115,21 @@ $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z
     revision 2 (7655d75c6f): 1 -> 0
     revision 3 (74d779cdb5): 0 -> 4
     + gained on 3 of 3 nodes with node-role.kubernetes.io/control-plane!=: worker-1, worker-3, worker-4
-        A deleted 1 of them at 2026-11-24T02:17:25.406995Z (its node must not run it any more) because of #98 at 2026-11-24T02:17:25.406995Z: node worker-1 lost its label run-fluentd (cluster by admin)
-        B created 1 of them at 2026-11-24T02:17:22.694550Z because of #98 at 2026-11-24T02:17:22.694550Z: DaemonSet default/fluentd-daemon applied, generation 3 (user)
-        B created 1 of them at 2026-11-24T02:17:29.961779Z because of #150 at 2026-11-24T02:17:29.961779Z: node worker-4 is Ready=True: KubeletReady (cluster by system:node:worker-4)
+        A deleted 1 of them at 2026-11-24T02:17:25.406995Z (its node must not run it any more) because of #90 at 2026-11-24T02:17:25.406995Z: node worker-1 lost its label run-fluentd (cluster by admin)
+        B created 1 of them at 2026-11-24T02:17:22.694550Z because of #90 at 2026-11-24T02:17:22.694550Z: DaemonSet default/fluentd-daemon applied, generation 3 (user)
+        B created 1 of them at 2026-11-24T02:17:29.961779Z because of #136 at 2026-11-24T02:17:29.961779Z: node worker-4 is Ready=True: KubeletReady (cluster by system:node:worker-4)
     ~ another revision on 1 node: worker-2
-        B created it at 2026-11-24T02:17:27.694550Z because of #98 at 2026-11-24T02:17:22.694550Z: DaemonSet default/fluentd-daemon applied, generation 3 (user)
+        B created it at 2026-11-24T02:17:27.694550Z because of #90 at 2026-11-24T02:17:22.694550Z: DaemonSet default/fluentd-daemon applied, generation 3 (user)
         revision 2 (7655d75c6f), Running -> revision 3 (74d779cdb5), Running
 
-The first event that differs is #98
-  A: #98 at 2026-11-24T02:17:25.406995Z: node worker-1 lost its label run-fluentd (cluster by admin)
-  B: #98 at 2026-11-24T02:17:22.694550Z: DaemonSet default/fluentd-daemon applied, generation 3 (user)
+The first event that differs is #90
+  A: #90 at 2026-11-24T02:17:25.406995Z: node worker-1 lost its label run-fluentd (cluster by admin)
+  B: #90 at 2026-11-24T02:17:22.694550Z: DaemonSet default/fluentd-daemon applied, generation 3 (user)
 
 The first decision that differs is about default/fluentd-daemon on worker-3
   A: nothing more
-  B: #101 at 2026-11-24T02:17:22.694550Z: pod default/fluentd-daemon-vsvz5 created for node worker-3 by DaemonSet default/fluentd-daemon (workloads/daemonset)
-       because of #98 at 2026-11-24T02:17:22.694550Z: DaemonSet default/fluentd-daemon applied, generation 3 (user)
+  B: #93 at 2026-11-24T02:17:22.694550Z: pod default/fluentd-daemon-vsvz5 created for node worker-3 by DaemonSet default/fluentd-daemon (workloads/daemonset)
+       because of #90 at 2026-11-24T02:17:22.694550Z: DaemonSet default/fluentd-daemon applied, generation 3 (user)
 
 DAEMONSET                OVER TIME                  A      B
 default/fluentd-daemon   updates                    0s     0s, 6.5s
@@ -224,20 +224,20 @@ $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z --format json
                       "placements": 1,
                       "roots": 1,
                       "decision": {
-                        "event": 100,
+                        "event": 92,
                         "at": "2026-11-24T02:17:25.406995Z",
                         "track": "workloads/daemonset",
                         "by": null,
                         "kind": "PodDeleted",
                         "text": "pod default/fluentd-daemon-v8fn7 deleted: its node must not run it any more; 30 s to end",
-                        "cause": 98,
+                        "cause": 90,
                         "inferred": false,
                         "genesis": false
                       },
                       "because": {
                         "links": [
                           {
-                            "event": 98,
+                            "event": 90,
                             "at": "2026-11-24T02:17:25.406995Z",
                             "track": "cluster",
                             "by": "admin",
@@ -261,20 +261,20 @@ $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z --format json
                       "placements": 1,
                       "roots": 1,
                       "decision": {
-                        "event": 101,
+                        "event": 93,
                         "at": "2026-11-24T02:17:22.694550Z",
                         "track": "workloads/daemonset",
                         "by": null,
                         "kind": "PodCreated",
                         "text": "pod default/fluentd-daemon-vsvz5 created for node worker-3 by DaemonSet default/fluentd-daemon",
-                        "cause": 98,
+                        "cause": 90,
                         "inferred": false,
                         "genesis": false
                       },
                       "because": {
                         "links": [
                           {
-                            "event": 98,
+                            "event": 90,
                             "at": "2026-11-24T02:17:22.694550Z",
                             "track": "user",
                             "by": null,
@@ -298,31 +298,31 @@ $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z --format json
                       "placements": 1,
                       "roots": 1,
                       "decision": {
-                        "event": 153,
+                        "event": 139,
                         "at": "2026-11-24T02:17:29.961779Z",
                         "track": "workloads/daemonset",
                         "by": null,
                         "kind": "PodCreated",
                         "text": "pod default/fluentd-daemon-nnvlp created for node worker-4 by DaemonSet default/fluentd-daemon",
-                        "cause": 151,
+                        "cause": 137,
                         "inferred": false,
                         "genesis": false
                       },
                       "because": {
                         "links": [
                           {
-                            "event": 151,
+                            "event": 137,
                             "at": "2026-11-24T02:17:29.961779Z",
                             "track": "lifecycle",
                             "by": null,
                             "kind": "NodeTaintRemoved",
                             "text": "node worker-4 lost its taint node.kubernetes.io/not-ready:NoSchedule",
-                            "cause": 150,
+                            "cause": 136,
                             "inferred": false,
                             "genesis": false
                           },
                           {
-                            "event": 150,
+                            "event": 136,
                             "at": "2026-11-24T02:17:29.961779Z",
                             "track": "cluster",
                             "by": "system:node:worker-4",
@@ -378,20 +378,20 @@ $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z --format json
                       "placements": 1,
                       "roots": 1,
                       "decision": {
-                        "event": 134,
+                        "event": 122,
                         "at": "2026-11-24T02:17:27.694550Z",
                         "track": "workloads/daemonset",
                         "by": null,
                         "kind": "PodCreated",
                         "text": "pod default/fluentd-daemon-hh54h created for node worker-2 by DaemonSet default/fluentd-daemon",
-                        "cause": 132,
+                        "cause": 120,
                         "inferred": false,
                         "genesis": false
                       },
                       "because": {
                         "links": [
                           {
-                            "event": 98,
+                            "event": 90,
                             "at": "2026-11-24T02:17:22.694550Z",
                             "track": "user",
                             "by": null,
@@ -475,10 +475,10 @@ $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z --format json
   ],
   "timeline": [],
   "firstEvent": {
-    "event": 98,
+    "event": 90,
     "a": {
       "event": {
-        "event": 98,
+        "event": 90,
         "at": "2026-11-24T02:17:25.406995Z",
         "track": "cluster",
         "by": "admin",
@@ -496,7 +496,7 @@ $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z --format json
     },
     "b": {
       "event": {
-        "event": 98,
+        "event": 90,
         "at": "2026-11-24T02:17:22.694550Z",
         "track": "user",
         "by": null,
@@ -519,20 +519,20 @@ $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z --format json
     "a": null,
     "b": {
       "event": {
-        "event": 101,
+        "event": 93,
         "at": "2026-11-24T02:17:22.694550Z",
         "track": "workloads/daemonset",
         "by": null,
         "kind": "PodCreated",
         "text": "pod default/fluentd-daemon-vsvz5 created for node worker-3 by DaemonSet default/fluentd-daemon",
-        "cause": 98,
+        "cause": 90,
         "inferred": false,
         "genesis": false
       },
       "because": {
         "links": [
           {
-            "event": 98,
+            "event": 90,
             "at": "2026-11-24T02:17:22.694550Z",
             "track": "user",
             "by": null,
@@ -564,7 +564,7 @@ $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z --format json
             "overBudgetSeconds": 0.0
           },
           {
-            "event": 51,
+            "event": 49,
             "began": "2026-11-24T02:17:11.733771Z",
             "seconds": 0.0,
             "initial": false,
@@ -594,7 +594,7 @@ $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z --format json
             "overBudgetSeconds": 0.0
           },
           {
-            "event": 51,
+            "event": 49,
             "began": "2026-11-24T02:17:11.733771Z",
             "seconds": 0.0,
             "initial": false,
@@ -603,7 +603,7 @@ $ kubetape diff before.tape after.tape --at 2026-11-24T02:18:00Z --format json
             "overBudgetSeconds": 0.0
           },
           {
-            "event": 98,
+            "event": 90,
             "began": "2026-11-24T02:17:22.694550Z",
             "seconds": 6.5,
             "initial": false,
@@ -687,7 +687,7 @@ For more information, try '--help'.
 [exit status 2]
 $ kubetape run traces/lesson.tape --play cluster,user,workloads/other | tail -1
 warning: traces/lesson.tape has no event on track workloads/other: playing it back plays nothing
-277 events in [..] events/s
+259 events in [..] events/s
 
 "#]],
     );

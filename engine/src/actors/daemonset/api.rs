@@ -8,7 +8,7 @@ use crate::names::{Names, NodeId};
 /// The API server as one sync meets it.
 pub(crate) trait ApiServer {
     /// Asks for a pod on a node. Gives the pod if the controller sees it before the sync is over.
-    fn create(&mut self, node: NodeId) -> Result<Option<DaemonPod>, Refusal>;
+    fn create(&mut self, node: NodeId, names: &Names) -> Result<Option<DaemonPod>, Refusal>;
 
     /// Asks to delete a pod. Says whether the controller sees it gone before the sync is over.
     fn delete(&mut self, pod: &DaemonPod) -> Result<bool, String>;
@@ -18,20 +18,28 @@ pub(crate) trait ApiServer {
 }
 
 /// The API server of a simulated cluster: what it is asked for happens, and is seen, after the sync.
-pub(super) struct AfterwardsApi {
-    refusal: Option<Refusal>,
+pub(super) struct AfterwardsApi<'a> {
+    cluster: &'a Cluster,
+    object: &'a Object,
+    spec: &'a DaemonSet,
+    /// What stands against the DaemonSet's pods, once it was asked for; it is the same for all of them.
+    refusal: Option<Option<Refusal>>,
 }
 
-impl AfterwardsApi {
-    /// Asks what stands against a DaemonSet's pods; it is the same for all of them.
-    pub fn new(cluster: &Cluster, names: &Names, object: &Object, spec: &DaemonSet) -> Self {
-        AfterwardsApi { refusal: admission::refusal(cluster, names, object, spec) }
+impl<'a> AfterwardsApi<'a> {
+    /// The API server for the pods of a DaemonSet.
+    pub fn new(cluster: &'a Cluster, object: &'a Object, spec: &'a DaemonSet) -> Self {
+        AfterwardsApi { cluster, object, spec, refusal: None }
     }
 }
 
-impl ApiServer for AfterwardsApi {
-    fn create(&mut self, _node: NodeId) -> Result<Option<DaemonPod>, Refusal> {
-        self.refusal.clone().map_or(Ok(None), Err)
+impl ApiServer for AfterwardsApi<'_> {
+    fn create(&mut self, _node: NodeId, names: &Names) -> Result<Option<DaemonPod>, Refusal> {
+        let ask = || admission::refusal(self.cluster, names, self.object, self.spec);
+        match self.refusal.get_or_insert_with(ask) {
+            None => Ok(None),
+            Some(refusal) => Err(refusal.clone()),
+        }
     }
 
     fn delete(&mut self, _pod: &DaemonPod) -> Result<bool, String> {

@@ -16,7 +16,7 @@ pub(super) fn emit(context: &mut Context<'_>, flight: &mut Flight, write: &Write
     let Some(object) = cluster.object(flight.object) else { return false };
     let Some(spec) = object.daemon_set() else { return false };
     let mut emit = Emitter { context, object, spec, cause: flight.woken_by };
-    if !std::mem::replace(&mut flight.started, true) {
+    if !matches!(write, Write::Status(None)) && !std::mem::replace(&mut flight.started, true) {
         emit.draft(flight.woken_by, Body::Synced { object: object.id });
     }
     let there = |pod: PodId| cluster.pod(pod).is_some_and(|pod| !pod.gone);

@@ -9,7 +9,7 @@ use super::outcome::{Creation, Deletion, Report, SyncOutcome};
 use super::revision::RevisionOperation;
 use crate::event::WorkloadStatus;
 use crate::names::{NodeId, ObjectId, PodId, Seq, Sym};
-use crate::time::Micros;
+use crate::time::{Micros, Time};
 
 /// One call of the API server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,10 +44,12 @@ pub(super) struct Flight {
     pub started: bool,
     pub failed: bool,
     pub requeue_after: Option<Micros>,
+    /// Before this moment nothing is written; `None` for no such moment.
+    pub not_before: Option<Time>,
 }
 
 impl Flight {
-    /// The writes of a sync, in the order in which upstream makes them.
+    /// A sync that has nothing to write yet.
     pub fn new(
         key: Key,
         woken_by: Seq,
@@ -55,32 +57,38 @@ impl Flight {
         object: ObjectId,
         observed: Option<i64>,
     ) -> Flight {
-        let mut writes = VecDeque::new();
-        writes.extend(out.revisions.iter().map(|operation| Write::Revision(*operation)));
-        writes.extend(out.releases.iter().map(|pod| Write::Release(*pod)));
-        writes.extend(out.adopts.iter().map(|pod| Write::Adopt(*pod)));
-        writes.extend(out.relabels.iter().map(|pod| Write::Relabel(*pod)));
-        writes.extend(out.reports.iter().map(|report| Write::Report(*report)));
-        writes.extend(out.creates.iter().map(|creation| Write::Create(*creation)));
-        writes.extend(out.refusals.iter().map(|(node, reason)| Write::Refused(*node, reason.clone())));
-        writes.extend(out.deletes.iter().map(|deletion| Write::Delete(*deletion)));
-        writes.extend(out.pruned.iter().map(|operation| Write::Revision(*operation)));
-        if out.claims > 0 || out.status.is_some() {
-            writes.push_back(Write::Status(out.status));
-        }
         Flight {
             key,
             object,
             woken_by,
             hash: out.hash,
             observed,
-            writes,
+            writes: VecDeque::new(),
             delayed: false,
             started: false,
             failed: out.error.is_some(),
             requeue_after: out.requeue_after,
+            not_before: None,
         }
     }
+}
+
+/// The writes of a sync, in the order in which upstream makes them.
+pub(super) fn writes(out: &SyncOutcome) -> impl Iterator<Item = Write> + '_ {
+    let creates = out.creates.iter().map(|creation| Write::Create(*creation));
+    let refusals = out.refusals.iter().map(|(node, reason)| Write::Refused(*node, reason.clone()));
+    let deletes = out.deletes.iter().map(|deletion| Write::Delete(*deletion));
+    let status = (out.claims > 0 || out.status.is_some()).then_some(Write::Status(out.status));
+    (out.revisions.iter().map(|operation| Write::Revision(*operation)))
+        .chain(out.releases.iter().map(|pod| Write::Release(*pod)))
+        .chain(out.adopts.iter().map(|pod| Write::Adopt(*pod)))
+        .chain(out.relabels.iter().map(|pod| Write::Relabel(*pod)))
+        .chain(out.reports.iter().map(|report| Write::Report(*report)))
+        .chain(creates)
+        .chain(refusals)
+        .chain(deletes)
+        .chain(out.pruned.iter().map(|operation| Write::Revision(*operation)))
+        .chain(status)
 }
 
 impl Write {

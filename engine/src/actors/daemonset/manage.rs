@@ -18,6 +18,15 @@ pub(super) struct Wanted {
     pub requeue_after: Option<Micros>,
 }
 
+impl Wanted {
+    /// Forgets everything and keeps the room.
+    pub fn clear(&mut self) {
+        self.creates.clear();
+        self.deletes.clear();
+        self.requeue_after = None;
+    }
+}
+
 /// The delays for failed pods of one DaemonSet.
 pub(super) struct FailedPods<'a> {
     pub backoff: &'a mut Backoff,

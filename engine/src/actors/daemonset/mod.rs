@@ -16,7 +16,6 @@ mod expectations;
 mod flight;
 mod grouping;
 mod index;
-mod limit;
 mod manage;
 mod name_order;
 mod opinion;
@@ -40,7 +39,6 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use admission::Refusal;
 pub(crate) use api::ApiServer;
-pub use limit::RateLimit;
 pub(crate) use opinion::{Opinion, Patchwork, Wants};
 pub use outcome::{Creation, Deletion, Report, SyncError, SyncOutcome};
 pub(crate) use pod::DaemonPod;
@@ -48,11 +46,13 @@ pub use revision::{RevisionOperation, revision_hash};
 pub use rollout::Limits;
 pub use settings::Settings;
 
+pub use super::RateLimit;
+use super::limit::Bucket;
 use flight::{Flight, Write};
 use views::{Scene, Views};
 
 use crate::cluster::{Change, Cluster, Object};
-use crate::event::{Event, WorkloadStatus};
+use crate::event::{Event, Kind, Kinds, WorkloadStatus};
 use crate::names::{DocId, Names, NodeId, ObjectId, Seq, Sym, sym};
 use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
@@ -75,6 +75,9 @@ impl Key {
 
     /// The order of the texts `namespace/name`.
     pub fn by_text(self, other: Key, names: &Names) -> Ordering {
+        if self.namespace == other.namespace {
+            return names.text(self.name).cmp(names.text(other.name));
+        }
         let bytes = |key: Key| {
             let (namespace, name) = (names.text(key.namespace), names.text(key.name));
             namespace.bytes().chain(std::iter::once(b'/')).chain(name.bytes())
@@ -101,6 +104,9 @@ pub struct DaemonSetController {
     queued: Vec<u32>,
     round: u32,
     syncs: u64,
+    /// Room for the next sync.
+    spare: SyncOutcome,
+    scratch: sync::Scratch,
 }
 
 /// What the controller has to remember from one act to the next.
@@ -113,9 +119,9 @@ struct State {
     backoff: backoff::Backoff,
     /// Syncs whose writes are not all out.
     flights: Vec<Flight>,
-    client: limit::Bucket,
-    /// By DaemonSet and number of node: the last event about a pod of the one on the other.
-    touched: BTreeMap<ObjectId, Vec<Seq>>,
+    client: Bucket,
+    /// By number of object and of node: the last event about a pod of the one on the other.
+    touched: Vec<Vec<Seq>>,
 }
 
 impl DaemonSetController {
@@ -139,6 +145,8 @@ impl DaemonSetController {
             queued: Vec::new(),
             round: 1,
             syncs: 0,
+            spare: SyncOutcome::default(),
+            scratch: sync::Scratch::default(),
         }
     }
 
@@ -158,18 +166,21 @@ impl DaemonSetController {
     /// Forgets a DaemonSet that is gone.
     fn forget(&mut self, object: ObjectId) {
         self.views.forget(object);
-        self.state.touched.remove(&object);
+        if let Some(touched) = self.state.touched.get_mut(object.index()) {
+            *touched = Vec::new();
+        }
     }
 
     fn touch(&mut self, seen: &wake::Seen<'_>) {
         let Some(pod) = seen.event.body.pod().and_then(|pod| seen.cluster.pod(pod)) else { return };
         let (Some(owner), Some(node)) = (pod.owner.or(seen.change.owner), pod.node) else { return };
-        if seen.names.object_key(owner).kind != sym::DAEMON_SET
-            || !seen.cluster.object(owner).is_some_and(|o| o.present)
-        {
+        if !seen.cluster.object(owner).is_some_and(|o| o.present && o.key.kind == sym::DAEMON_SET) {
             return;
         }
-        let touched = self.state.touched.entry(owner).or_default();
+        if self.state.touched.len() <= owner.index() {
+            self.state.touched.resize_with(owner.index() + 1, Vec::new);
+        }
+        let touched = &mut self.state.touched[owner.index()];
         if touched.len() <= node.index() {
             touched.resize(node.index() + 1, Seq::NONE);
         }
@@ -179,23 +190,65 @@ impl DaemonSetController {
     /// Decides what a sync does; what that is, is then written.
     fn start(&mut self, key: Key, woken_by: Seq, context: &mut Context<'_>) {
         self.syncs += 1;
+        // Where writes may have to wait, even a sync that does nothing waits for its turn behind them.
+        let at_once = !self.writes_may_wait() && self.observer.is_none();
+        if at_once && self.has_nothing_to_do(key, context) {
+            self.state.queue.forget(key);
+            return;
+        }
         let out = self.decide(key, woken_by, None, context.cluster, context.names, context.now);
         if let Some(object) = out.object.and_then(|id| context.cluster.object(id)) {
             let observed = out.observes.then_some(object.generation);
-            self.state.flights.push(Flight::new(key, woken_by, &out, object.id, observed));
+            let mut flight = Flight::new(key, woken_by, &out, object.id, observed);
+            if self.writes_may_wait() {
+                flight.writes.extend(flight::writes(&out));
+                if self.settings.sync_us > Micros::ZERO {
+                    flight.not_before = Some(context.now + self.settings.sync_us);
+                    flight.delayed = true;
+                }
+                self.state.flights.push(flight);
+            } else {
+                // Nothing holds writes back, so they are out at once.
+                for write in flight::writes(&out) {
+                    if emit::emit(context, &mut flight, &write) {
+                        self.state.expectations.deletion_observed(key);
+                    }
+                }
+                self.end(&flight, context.now);
+            }
         }
         if let Some(observer) = &self.observer {
             // Nobody listening any more is no reason to stop.
             let _ = observer.send((key, out));
+        } else {
+            self.spare = out;
         }
+    }
+
+    fn writes_may_wait(&self) -> bool {
+        self.settings.client.is_some() || self.settings.sync_us > Micros::ZERO
+    }
+
+    /// Whether a sync would certainly do nothing: the last one had nothing to do but to write a status, nothing of the
+    /// DaemonSet has changed since, and the status is right.
+    fn has_nothing_to_do(&mut self, key: Key, context: &Context<'_>) -> bool {
+        let object = context.cluster.find_object(sym::DAEMON_SET, key.namespace, key.name);
+        let Some(object) = object.filter(|_| self.state.expectations.satisfied(key, context.now)) else {
+            return false;
+        };
+        let indexes = self.views.indexes(context.cluster, context.names);
+        let counts = indexes.and_then(|indexes| indexes.settled(object, context.names, context.now));
+        counts.is_some_and(|counts| sync::status_to_write(&counts, object, Some(object.generation)).is_none())
     }
 
     /// Writes what the syncs under way have decided, as far as the client's rate limit lets it through. Says whether
     /// one of them came to its end.
     fn write(&mut self, context: &mut Context<'_>) -> bool {
         let mut ended = false;
-        while !self.state.flights.is_empty() {
-            let mut flight = self.state.flights.remove(0);
+        let now = context.now;
+        let ripe = |flight: &Flight| flight.not_before.is_none_or(|at| at <= now);
+        while let Some(first) = self.state.flights.iter().position(ripe) {
+            let mut flight = self.state.flights.remove(first);
             if self.write_flight(&mut flight, context) {
                 self.end(&flight, context.now);
                 ended = true;
@@ -272,7 +325,7 @@ impl DaemonSetController {
             self.state.expectations.forget(key);
             return SyncOutcome::default();
         };
-        let mut afterwards = api::AfterwardsApi::new(cluster, names, object, spec);
+        let mut afterwards = api::AfterwardsApi::new(cluster, object, spec);
         let seen_at_once = api.is_some();
         let mut sync = sync::Sync {
             cluster,
@@ -283,17 +336,32 @@ impl DaemonSetController {
             spec,
             expectations: &mut self.state.expectations,
             backoff: &mut self.state.backoff,
-            api: api.unwrap_or(&mut afterwards),
+            api: match api {
+                Some(api) => api,
+                None => &mut afterwards,
+            },
             woken_by,
             hashes: &self.hashes,
-            touched: self.state.touched.get(&object.id).map_or(&[], Vec::as_slice),
-            out: SyncOutcome::default(),
+            touched: self.state.touched.get(object.id.index()).map_or(&[], Vec::as_slice),
+            out: std::mem::take(&mut self.spare).emptied(),
+            scratch: &mut self.scratch,
         };
-        if let Some((history, rules)) = sync.begin(names) {
+        // What is not looked at in this sync alone is kept.
+        let mut indexes = self.views.indexes(cluster, names).filter(|_| !seen_at_once);
+        let known = indexes.as_mut().and_then(|indexes| indexes.history(object, names));
+        let is_known = known.is_some();
+        if let Some((history, rules)) = sync.begin(names, known) {
+            if let Some(indexes) = indexes.filter(|_| !is_known) {
+                indexes.remember_history(object, names, &history);
+            }
             let scene = Scene { cluster, names, object, spec };
             self.views.with(&scene, &rules, seen_at_once, |view| sync.finish(view, &history, &rules, names));
         }
-        sync.out
+        let out = sync.out;
+        if let Some(indexes) = self.views.indexes(cluster, names).filter(|_| out.has_only_status()) {
+            indexes.settle(object, names);
+        }
+        out
     }
 
     /// Starts the delay after a failed pod, as if one had been deleted at a time.
@@ -319,15 +387,53 @@ impl DaemonSetController {
     /// Hands the node updates that are waiting to `syncNodeUpdate`.
     pub(crate) fn sync_node_updates(&mut self, cluster: &Cluster, names: &Names) {
         self.round = self.round.wrapping_add(1);
-        for (node, cause) in std::mem::take(&mut self.state.nodes) {
+        let mut nodes = std::mem::take(&mut self.state.nodes);
+        for (node, cause) in nodes.drain(..) {
             self.sync_node_update(node, cause, cluster, names);
         }
+        self.state.nodes = nodes;
     }
 }
 
 impl Actor for DaemonSetController {
     fn name(&self) -> &'static str {
         "daemonset-controller"
+    }
+
+    fn interests(&self) -> Kinds {
+        const INTERESTS: Kinds = Kinds::of(&[
+            Kind::NodeJoined,
+            Kind::NodeLeft,
+            Kind::NodeLabelSet,
+            Kind::NodeLabelRemoved,
+            Kind::NodeTaintAdded,
+            Kind::NodeTaintRemoved,
+            Kind::Applied,
+            Kind::DeleteRequested,
+            Kind::ObjectRemoved,
+            Kind::RolloutUndone,
+            Kind::StatusWritten,
+            Kind::RevisionCreated,
+            Kind::RevisionNumbered,
+            Kind::RevisionLabelled,
+            Kind::RevisionAdopted,
+            Kind::RevisionReleased,
+            Kind::RevisionDeleted,
+            Kind::PodCreated,
+            Kind::PodDeleted,
+            Kind::PodAdopted,
+            Kind::PodReleased,
+            Kind::PodLabelSet,
+            Kind::PodLabelRemoved,
+            Kind::PodBound,
+            Kind::PodUnschedulable,
+            Kind::PodNominated,
+            Kind::PodPhaseSet,
+            Kind::PodConditionSet,
+            Kind::PodRestarted,
+            Kind::PodGone,
+        ]);
+        INTERESTS
     }
 
     fn observe(&mut self, seq: Seq, event: &Event, change: &Change, cluster: &Cluster, names: &Names) {
@@ -348,7 +454,9 @@ impl Actor for DaemonSetController {
         if !self.state.nodes.is_empty() || (idle && queue.has_ready(busy)) {
             return Some(Time::MIN);
         }
-        let written = self.settings.client.filter(|_| !flights.is_empty()).map(|limit| client.next_at(limit));
+        let ripe = flights.iter().map(|flight| flight.not_before.unwrap_or(Time::MIN)).min();
+        let client = self.settings.client.map_or(Time::MIN, |limit| client.next_at(limit));
+        let written = ripe.map(|ripe| ripe.max(client));
         written.into_iter().chain(queue.next_at().filter(|_| idle)).min()
     }
 

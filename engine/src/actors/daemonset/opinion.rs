@@ -11,7 +11,7 @@ use super::manage::{FailedPods, Wanted};
 use super::outcome::SyncOutcome;
 use super::pod::{DaemonPod, Rules};
 use super::rollout::{Limits, Step};
-use super::sync::Sync;
+use super::sync::{Scratch, Sync};
 use super::view::{FullPass, View};
 use super::views::Scene;
 use super::{DaemonSetController, Key, Settings};
@@ -77,8 +77,9 @@ impl DaemonSetController {
         let Some((object, spec)) = object.and_then(|object| Some((object, object.daemon_set()?))) else {
             return Opinion::default();
         };
-        let mut api = AfterwardsApi::new(cluster, names, object, spec);
+        let mut api = AfterwardsApi::new(cluster, object, spec);
         let (mut expectations, mut backoff) = (Expectations::default(), self.state.backoff.clone());
+        let mut scratch = Scratch::default();
         let mut sync = Sync {
             cluster,
             now,
@@ -93,9 +94,10 @@ impl DaemonSetController {
             hashes: &self.hashes,
             touched: &[],
             out: SyncOutcome::default(),
+            scratch: &mut scratch,
         };
         let mut opinion = Opinion::default();
-        if let Some((history, rules)) = sync.begin(names) {
+        if let Some((history, rules)) = sync.begin(names, None) {
             let scene = Scene { cluster, names, object, spec };
             let (settings, delays) = (&self.settings, &self.state.backoff);
             self.views.with(&scene, &rules, false, |view| {
@@ -191,11 +193,11 @@ impl Asked<'_> {
             0 => Limits { max_unavailable: NO_LIMIT, ..limits },
             _ => Limits { max_surge: NO_LIMIT, desired: -NO_LIMIT, ..limits },
         };
-        let (Ok(step), Ok(all)) =
-            (view.step(&limits, self.rules, self.names), view.step(&unlimited, self.rules, self.names))
-        else {
+        let (mut step, mut all) = (Step::default(), Step::default());
+        let done = view.step(&limits, self.rules, self.names, &mut step);
+        if done.and_then(|()| view.step(&unlimited, self.rules, self.names, &mut all)).is_err() {
             return Wants::default();
-        };
+        }
         let burst = self.settings.burst_replicas;
         let Step { free_deletes, free_creates, .. } = step;
         let (creates, deletes) = (step.creates.len().min(burst), step.deletes.len().min(burst));

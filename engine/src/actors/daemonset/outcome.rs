@@ -121,3 +121,30 @@ pub struct SyncOutcome {
     /// When the key is to be looked at again, counted from now.
     pub requeue_after: Option<Micros>,
 }
+
+impl SyncOutcome {
+    /// An outcome of nothing, in the room of this one.
+    pub(super) fn emptied(self) -> SyncOutcome {
+        let SyncOutcome { mut creates, mut deletes, .. } = self;
+        creates.clear();
+        deletes.clear();
+        SyncOutcome { creates, deletes, ..SyncOutcome::default() }
+    }
+
+    /// Whether a sync that went all the way found nothing to do, but for a status that may have to be written.
+    pub(super) fn has_only_status(&self) -> bool {
+        let SyncOutcome { creates, refusals, deletes, adopts, releases, relabels, .. } = self;
+        self.observes
+            && creates.is_empty()
+            && refusals.is_empty()
+            && deletes.is_empty()
+            && adopts.is_empty()
+            && releases.is_empty()
+            && relabels.is_empty()
+            && self.revisions.is_empty()
+            && self.pruned.is_empty()
+            && self.reports.is_empty()
+            && self.error.is_none()
+            && self.requeue_after.is_none()
+    }
+}

@@ -37,7 +37,7 @@ pub(crate) struct DaemonPod {
 }
 
 /// What is the same for all pods of a DaemonSet in one sync.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rules {
     pub now: Time,
     pub min_ready_seconds: i64,

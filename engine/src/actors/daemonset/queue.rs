@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Key;
-use super::limit::{Bucket, RateLimit};
+use crate::actors::limit::{Bucket, RateLimit};
 use crate::names::{Names, Seq};
 use crate::time::{Micros, Time};
 
@@ -74,14 +74,18 @@ impl WorkQueue {
 
     /// Adds the keys whose time has come, and puts those added since the last time in order of their texts.
     pub fn advance(&mut self, now: Time, names: &Names) {
-        let due = self.waiting.iter().filter(|(_, (at, _))| *at <= now);
-        let mut due: Vec<_> = due.map(|(key, wait)| (*key, *wait)).collect();
-        due.sort_by_key(|(_, wait)| *wait);
-        for (key, (_, cause)) in due {
-            self.waiting.remove(&key);
-            self.add(key, cause);
+        if self.next_at().is_some_and(|next| next <= now) {
+            let due = self.waiting.iter().filter(|(_, (at, _))| *at <= now);
+            let mut due: Vec<_> = due.map(|(key, wait)| (*key, *wait)).collect();
+            due.sort_by_key(|(_, wait)| *wait);
+            for (key, (_, cause)) in due {
+                self.waiting.remove(&key);
+                self.add(key, cause);
+            }
         }
-        self.ready[self.ordered..].sort_by(|a, b| a.0.by_text(b.0, names));
+        if self.ready.len() > self.ordered + 1 {
+            self.ready[self.ordered..].sort_by(|a, b| a.0.by_text(b.0, names));
+        }
         self.ordered = self.ready.len();
     }
 

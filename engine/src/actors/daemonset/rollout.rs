@@ -93,6 +93,15 @@ pub(super) struct Step {
     pub free_creates: usize,
 }
 
+impl Step {
+    /// Forgets everything and keeps the room.
+    pub fn clear(&mut self) {
+        self.deletes.clear();
+        self.creates.clear();
+        (self.free_deletes, self.free_creates) = (0, 0);
+    }
+}
+
 /// One step of a rolling update.
 ///
 /// # Errors

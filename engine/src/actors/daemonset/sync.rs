@@ -1,6 +1,7 @@
 //! One sync of one DaemonSet, in upstream's order (`syncDaemonSet`).
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::api::ApiServer;
 use super::backoff::Backoff;
@@ -37,11 +38,21 @@ pub(super) struct Sync<'a> {
     /// The last event about the DaemonSet's pods on a node, by the node's number.
     pub touched: &'a [Seq],
     pub out: SyncOutcome,
+    pub scratch: &'a mut Scratch,
+}
+
+/// Room that syncs use one after the other, so that they need no new.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scratch {
+    wanted: Wanted,
+    step: Step,
+    deletes: Vec<(DaemonPod, Why)>,
 }
 
 impl Sync<'_> {
     /// The first half of a sync, after `syncDaemonSet`: finds the current revision. `None` if there is no second.
-    pub fn begin(&mut self, names: &mut Names) -> Option<(History, Rules)> {
+    /// `known` are the revisions if nothing is to be done about them.
+    pub fn begin(&mut self, names: &mut Names, known: Option<Rc<History>>) -> Option<(Rc<History>, Rules)> {
         self.out.object = Some(self.object.id);
         if self.spec.selects_all {
             self.out.reports.push(Report::SelectingAll);
@@ -57,7 +68,10 @@ impl Sync<'_> {
                 return None;
             }
         };
-        let history = History::construct(self.cluster, names, self.object, self.spec, selector, self.hashes);
+        let history = known.unwrap_or_else(|| {
+            let (object, spec) = (self.object, self.spec);
+            Rc::new(History::construct(self.cluster, names, object, spec, selector, self.hashes))
+        });
         self.out.revisions.clone_from(&history.operations);
         if history.collision {
             let collisions = self.object.status.collision_count.map_or(1, |count| count + 1);
@@ -135,7 +149,8 @@ impl Sync<'_> {
     /// Sees to it that every node has the pods that it should have, after `manage`.
     fn manage(&mut self, view: &mut dyn View, rules: &Rules, names: &Names) -> Result<(), SyncError> {
         self.claim(view)?;
-        let mut wanted = Wanted::default();
+        let mut wanted = std::mem::take(&mut self.scratch.wanted);
+        wanted.clear();
         let mut failed = FailedPods {
             backoff: self.backoff,
             bounds: self.settings.backoff_bounds(),
@@ -152,7 +167,9 @@ impl Sync<'_> {
                 _ => {}
             }
         }
-        self.sync_nodes(view, &wanted.deletes, usize::MAX, &wanted.creates, usize::MAX)
+        let result = self.sync_nodes(view, &wanted.deletes, usize::MAX, &wanted.creates, usize::MAX, names);
+        self.scratch.wanted = wanted;
+        result
     }
 
     /// One step of a rolling update, after `rollingUpdate`.
@@ -160,15 +177,22 @@ impl Sync<'_> {
         self.claim(view)?;
         let desired = i64::try_from(view.desired()).unwrap_or(i64::MAX);
         let limits = Limits::resolve(&self.spec.strategy, desired)?;
-        let Step { deletes, free_deletes, creates, free_creates } = view.step(&limits, rules, names)?;
+        let mut step = std::mem::take(&mut self.scratch.step);
+        step.clear();
+        view.step(&limits, rules, names, &mut step)?;
         let why = |pod: &DaemonPod| match pod.phase {
             Phase::Failed => Why::Failed,
             Phase::Succeeded => Why::Succeeded,
             _ if self.cluster.present_node(pod.node).is_none() => Why::NodeMissing,
             _ => Why::Outdated,
         };
-        let deletes: Vec<_> = deletes.into_iter().map(|pod| (pod, why(&pod))).collect();
-        self.sync_nodes(view, &deletes, free_deletes, &creates, free_creates)
+        let mut deletes = std::mem::take(&mut self.scratch.deletes);
+        deletes.clear();
+        deletes.extend(step.deletes.iter().map(|pod| (*pod, why(pod))));
+        let Step { free_deletes, free_creates, ref creates, .. } = step;
+        let result = self.sync_nodes(view, &deletes, free_deletes, creates, free_creates, names);
+        (self.scratch.step, self.scratch.deletes) = (step, deletes);
+        result
     }
 
     /// Creates and deletes pods, after `syncNodes`: creations first, in batches that double while nothing goes
@@ -181,22 +205,29 @@ impl Sync<'_> {
         free_deletes: usize,
         creates: &[NodeId],
         free_creates: usize,
+        names: &Names,
     ) -> Result<(), SyncError> {
         let burst = self.settings.burst_replicas;
         let creates = &creates[..creates.len().min(burst)];
         let deletes = &deletes[..deletes.len().min(burst)];
         self.expectations.set(self.key, creates.len(), deletes.len(), self.now);
-        let created = self.create_pods(view, creates, free_creates);
+        let created = self.create_pods(view, creates, free_creates, names);
         let deleted = self.delete_pods(view, deletes, free_deletes);
         created.and(deleted)
     }
 
-    fn create_pods(&mut self, view: &mut dyn View, nodes: &[NodeId], free: usize) -> Result<(), SyncError> {
+    fn create_pods(
+        &mut self,
+        view: &mut dyn View,
+        nodes: &[NodeId],
+        free: usize,
+        names: &Names,
+    ) -> Result<(), SyncError> {
         let (mut result, mut done, mut batch) = (Ok(()), 0, 1);
         while done < nodes.len() {
             let end = nodes.len().min(done + batch);
             for (index, &node) in nodes.iter().enumerate().take(end).skip(done) {
-                match self.api.create(node) {
+                match self.api.create(node, names) {
                     Ok(seen) => {
                         let cause = self.creation_cause(node, index >= free);
                         self.out.creates.push(Creation { node, cause });

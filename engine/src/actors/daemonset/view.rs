@@ -44,11 +44,11 @@ pub(super) trait View {
     /// How many nodes should run a pod.
     fn desired(&self) -> usize;
 
-    /// One step of a rolling update.
+    /// One step of a rolling update, put into `step`, which is empty.
     ///
     /// # Errors
     /// As `rollingUpdate`.
-    fn step(&self, limits: &Limits, rules: &Rules, names: &Names) -> Result<Step, SyncError>;
+    fn step(&self, limits: &Limits, rules: &Rules, names: &Names, step: &mut Step) -> Result<(), SyncError>;
 
     /// The status's counters.
     fn counts(&self, rules: &Rules, names: &Names) -> Counts;
@@ -114,8 +114,9 @@ impl View for FullPass<'_> {
         self.fleet.nodes.iter().filter(|(_, eligibility)| eligibility.should_run).count()
     }
 
-    fn step(&self, limits: &Limits, rules: &Rules, names: &Names) -> Result<Step, SyncError> {
-        rollout::step(self.fleet, limits, rules, names)
+    fn step(&self, limits: &Limits, rules: &Rules, names: &Names, step: &mut Step) -> Result<(), SyncError> {
+        *step = rollout::step(self.fleet, limits, rules, names)?;
+        Ok(())
     }
 
     fn counts(&self, rules: &Rules, names: &Names) -> Counts {

@@ -3,12 +3,11 @@
 use rustc_hash::FxHashMap;
 
 use super::grouping::{self, Claims, Fleet};
-use super::index::{Index, Indexed, Indexes, Upkeep};
+use super::index::Indexes;
 use super::pod::Rules;
 use super::view::{FullPass, View};
 use super::wake::Seen;
 use crate::cluster::{Cluster, DaemonSet, Node, Object};
-use crate::event::Body;
 use crate::names::{Names, NodeId, ObjectId, Seq};
 use crate::selector::Eligibility;
 
@@ -56,12 +55,10 @@ impl Views {
         decide: impl FnOnce(&mut dyn View) -> R,
     ) -> Option<R> {
         let Scene { cluster, names, object, spec } = *scene;
-        let fits = self.fits.entry(object.id).or_default();
-        if let Some(Indexes { order, by_daemon_set }) = self.indexes.as_mut().filter(|_| !fresh) {
-            let index = by_daemon_set.entry(object.id).or_insert_with(|| Index::new(object.id));
-            index.refresh(&mut Upkeep { cluster, names, object, spec, rules, fits, order });
-            return Some(decide(&mut Indexed { index, cluster }));
+        if let Some(indexes) = self.indexes.as_mut().filter(|_| !fresh) {
+            return indexes.view(scene, rules).map(|mut view| decide(&mut view));
         }
+        let fits = self.fits.entry(object.id).or_default();
         let selector = grouping::selector(spec).ok()?;
         let (claims, fleet) = (&mut self.claims, &mut self.fleet);
         fleet.nodes.clear();
@@ -89,33 +86,25 @@ impl Views {
     /// Forgets a DaemonSet that is gone.
     pub fn forget(&mut self, object: ObjectId) {
         self.fits.remove(&object);
-        if let Some(indexes) = &mut self.indexes {
-            indexes.by_daemon_set.remove(&object);
-        }
     }
 
     /// Takes note of an event.
     pub fn observe(&mut self, seen: &Seen<'_>) {
-        let Some(indexes) = &mut self.indexes else { return };
-        match seen.event.body {
-            Body::NodeJoined { node, .. }
-            | Body::NodeLeft { node }
-            | Body::NodeLabelSet { node, .. }
-            | Body::NodeLabelRemoved { node, .. }
-            | Body::NodeTaintAdded { node, .. }
-            | Body::NodeTaintRemoved { node, .. } => indexes.node_changed(node),
-            Body::PodCreated { pod, owner, .. } => indexes.pod_changed(pod, owner, seen.cluster, seen.names),
-            body => {
-                if let Some(pod) = body.pod() {
-                    indexes.pod_changed(pod, seen.change.owner, seen.cluster, seen.names);
-                }
-            }
+        if let Some(indexes) = &mut self.indexes {
+            indexes.observe(seen);
         }
+    }
+
+    /// What is kept from event to event, if anything is.
+    pub fn indexes(&mut self, cluster: &Cluster, names: &Names) -> Option<&mut Indexes> {
+        let indexes = self.indexes.as_mut()?;
+        indexes.prepare(cluster, names);
+        Some(indexes)
     }
 }
 
 /// Whether a node fits, from what is known or found out now.
-pub(super) fn fit(
+fn fit(
     fits: &mut Vec<Fit>,
     object: &Object,
     spec: &DaemonSet,

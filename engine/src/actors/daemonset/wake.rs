@@ -163,9 +163,12 @@ impl DaemonSetController {
             seen.event.body,
             Body::PodConditionSet { condition: PodCondition::Ready, .. } if ready && !seen.change.was_ready
         ) && !seen.event.flags.has(Flags::GENESIS);
+        if !turned {
+            return;
+        }
         let object = seen.cluster.find_object(sym::DAEMON_SET, key.namespace, key.name);
         let seconds = object.and_then(|o| o.daemon_set()).map_or(0, |spec| spec.min_ready_seconds);
-        if turned && seconds > 0 {
+        if seconds > 0 {
             let delay = Micros::seconds(seconds + AVAILABILITY_MARGIN_S);
             self.state.queue.add_after(key, seen.event.at + delay, seen.seq);
         }
@@ -183,6 +186,10 @@ impl DaemonSetController {
     /// pods count; who owns them is told by name.
     pub(super) fn sync_node_update(&mut self, node: NodeId, cause: Seq, cluster: &Cluster, names: &Names) {
         let Some(present) = cluster.present_node(node) else { return };
+        if let Some(indexes) = self.views.indexes(cluster, names) {
+            indexes.news(node).for_each(|key| self.state.queue.add(key, cause));
+            return;
+        }
         for (object, spec) in cluster.daemon_sets() {
             let eligibility = self.views.eligibility(object, spec, node, present, names);
             let scheduled = present.pods.iter().any(|id| {

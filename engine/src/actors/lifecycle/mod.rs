@@ -6,7 +6,9 @@ mod node_health;
 mod node_taints;
 mod owner_gc;
 mod pod_gc;
+mod settings;
 mod taint_eviction;
+mod taint_writes;
 mod zones;
 
 pub use drains::Drains;
@@ -14,4 +16,13 @@ pub use node_health::NodeHealth;
 pub use node_taints::NodeTaints;
 pub use owner_gc::OwnerGc;
 pub use pod_gc::PodGc;
+pub use settings::Settings;
 pub use taint_eviction::TaintEviction;
+
+use crate::cluster::Node;
+use crate::names::Sym;
+
+/// The NoSchedule taints that node lifecycle wants a node to have, and the NoExecute one.
+pub(crate) fn wanted_taints(node: &Node) -> (Vec<Sym>, Option<Sym>) {
+    NodeTaints::wanted(node)
+}

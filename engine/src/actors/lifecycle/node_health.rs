@@ -6,14 +6,13 @@ use std::collections::{BTreeMap, BinaryHeap};
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::{Change, Cluster};
-use crate::event::{Body, ConditionStatus, Event, PodCondition, Track};
+use crate::event::{Body, ConditionStatus, Event, Kind, Kinds, PodCondition, Track};
 use crate::names::{Names, NodeId, Seq, Sym, sym};
 use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
-use crate::time::{Micros, Time};
+use crate::time::Time;
 
-/// How long a node may be silent (`--node-monitor-grace-period`).
-pub const GRACE: Micros = Micros::seconds(50);
+use super::Settings;
 
 /// The conditions that become Unknown together.
 const HEARTBEAT: [Sym; 4] = [sym::READY, sym::MEMORY_PRESSURE, sym::DISK_PRESSURE, sym::PID_PRESSURE];
@@ -24,6 +23,8 @@ const HEARTBEAT: [Sym; 4] = [sym::READY, sym::MEMORY_PRESSURE, sym::DISK_PRESSUR
 /// and a recorded silence is dated back from the moment at which it was noticed.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct NodeHealth {
+    #[serde(skip)]
+    settings: Settings,
     silences: BinaryHeap<Reverse<(Time, Seq, NodeId)>>,
     /// Nodes that have just become not ready: their pods are to be marked.
     unready: BTreeMap<NodeId, Seq>,
@@ -32,8 +33,8 @@ pub struct NodeHealth {
 
 impl NodeHealth {
     /// A controller with nothing to do.
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(settings: Settings) -> Self {
+        NodeHealth { settings, ..Self::default() }
     }
 
     fn mark_unknown(context: &mut Context<'_>, id: NodeId, cause: Seq) {
@@ -69,11 +70,16 @@ impl Actor for NodeHealth {
         "node-health"
     }
 
+    fn interests(&self) -> Kinds {
+        const INTERESTS: Kinds = Kinds::of(&[Kind::NodeSilent, Kind::NodeConditionSet]);
+        INTERESTS
+    }
+
     fn observe(&mut self, seq: Seq, event: &Event, change: &Change, cluster: &Cluster, _names: &Names) {
         self.now = event.at;
         match event.body {
             Body::NodeSilent { node } if change.effective => {
-                self.silences.push(Reverse((event.at + GRACE, seq, node)));
+                self.silences.push(Reverse((event.at + self.settings.grace_us, seq, node)));
             }
             Body::NodeConditionSet { node, condition: sym::READY, status, .. }
                 if status != ConditionStatus::True
@@ -108,7 +114,8 @@ impl Actor for NodeHealth {
     }
 
     fn restore(&mut self, saved: &[u8], _cluster: &Cluster) -> Result<(), SaveError> {
-        *self = unpack(saved)?;
+        let settings = std::mem::take(&mut self.settings);
+        *self = NodeHealth { settings, ..unpack(saved)? };
         Ok(())
     }
 }

@@ -1,27 +1,29 @@
 //! Taints that follow from a node's conditions and from cordoning, after the node lifecycle controller's
 //! `doNoScheduleTaintingPass` and `processTaintBaseEviction`.
 
-use std::collections::BTreeMap;
-
-use super::zones::Zones;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::{Change, Cluster, Node};
-use crate::event::{Body, ConditionStatus, Event, Track};
+use crate::event::{Body, ConditionStatus, Event, Flags, Kind, Kinds, Track};
 use crate::names::{Effect, Names, NodeId, Seq, Sym, Taint, sym};
 use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
 use crate::time::Time;
 
+use super::Settings;
+use super::taint_writes::TaintWrites;
+use super::zones::Zones;
+
 /// The part of the node lifecycle controller that turns conditions into taints.
 ///
-/// NoSchedule taints come and go with their conditions at once. NoExecute taints for nodes that are not ready
-/// go at once, and come as fast as their zone allows.
+/// NoSchedule taints come and go with their conditions, as fast as the client's rate limit lets them. NoExecute taints
+/// for nodes that are not ready go with them, and come as fast as their zone allows.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct NodeTaints {
+    #[serde(skip)]
+    settings: Settings,
     zones: Zones,
-    /// Nodes to look at, with the event that asks for it.
-    dirty: BTreeMap<NodeId, Seq>,
+    writes: TaintWrites,
     now: Time,
 }
 
@@ -49,12 +51,12 @@ const NO_EXECUTE: [Sym; 2] = [sym::TAINT_NOT_READY, sym::TAINT_UNREACHABLE];
 
 impl NodeTaints {
     /// A controller with nothing to do.
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(settings: Settings) -> Self {
+        NodeTaints { settings, ..Self::default() }
     }
 
     /// The taint keys that a node should have, by effect.
-    fn wanted(node: &Node) -> (Vec<Sym>, Option<Sym>) {
+    pub(crate) fn wanted(node: &Node) -> (Vec<Sym>, Option<Sym>) {
         let mut no_schedule = Vec::new();
         let ready = node.condition(sym::READY);
         let unready = match ready {
@@ -72,9 +74,21 @@ impl NodeTaints {
         (no_schedule, unready)
     }
 
-    fn reconcile(&mut self, context: &mut Context<'_>, id: NodeId, cause: Seq) {
+    /// Puts a node in its zone's queue if it is to be marked for eviction, and takes it out if not. Says whether its
+    /// taints are to be changed.
+    fn look_at(&mut self, context: &mut Context<'_>, id: NodeId, cause: Seq) -> bool {
         self.zones.remove(id);
-        let Some(node) = context.cluster.present_node(id) else { return };
+        let Some(node) = context.cluster.present_node(id) else { return false };
+        let evicting = |t: &Taint| t.effect == Effect::NoExecute && NO_EXECUTE.contains(&t.key);
+        let marked = node.taints.iter().any(evicting);
+        if !node.conditions.is_empty() && Self::wanted(node).1.is_some() && !marked {
+            self.zones.add(context, id, cause, &self.settings);
+        }
+        !Self::changes(node).is_empty()
+    }
+
+    /// The taints that a node lacks (`true`) and those that it has too many, by key and effect.
+    fn changes(node: &Node) -> Vec<(Sym, Effect, bool)> {
         // A node without any condition is one that a trace was not told about; its taints are left alone,
         // but for what cordoning says.
         let known = !node.conditions.is_empty();
@@ -93,22 +107,21 @@ impl NodeTaints {
                 // A node that is marked already changes its mark at once.
                 changes.push((key, Effect::NoExecute, marked && no_execute == Some(key)));
             }
-            if no_execute.is_some() && !marked {
-                self.zones.add(context.cluster, context.names, id, cause, context.now);
-            }
         }
-        for (key, effect, wanted) in changes {
-            let present = node.taints.iter().any(|t| t.key == key && t.effect == effect);
-            match (present, wanted) {
-                (false, true) => {
-                    let taint = Taint { key, value: Sym::EMPTY, effect };
-                    context.emit(Track::Lifecycle, cause, Body::NodeTaintAdded { node: id, taint });
-                }
-                (true, false) => {
-                    context.emit(Track::Lifecycle, cause, Body::NodeTaintRemoved { node: id, key, effect });
-                }
-                _ => {}
-            }
+        let present = |key, effect| node.taints.iter().any(|t| t.key == key && t.effect == effect);
+        changes.retain(|(key, effect, wanted)| present(*key, *effect) != *wanted);
+        changes
+    }
+
+    /// Writes a node's taints.
+    fn write(context: &mut Context<'_>, id: NodeId, cause: Seq) {
+        let Some(node) = context.cluster.present_node(id) else { return };
+        for (key, effect, wanted) in Self::changes(node) {
+            let body = match wanted {
+                true => Body::NodeTaintAdded { node: id, taint: Taint { key, value: Sym::EMPTY, effect } },
+                false => Body::NodeTaintRemoved { node: id, key, effect },
+            };
+            context.emit(Track::Lifecycle, cause, body);
         }
     }
 }
@@ -116,7 +129,7 @@ impl NodeTaints {
 impl NodeTaints {
     /// Marks the nodes that their zones allow; while no node at all is ready, unmarks all.
     fn mark(&mut self, context: &mut Context<'_>) {
-        let (nodes, all_disrupted) = self.zones.take(context.cluster, context.names, context.now);
+        let (nodes, all_disrupted) = self.zones.take(context, &self.settings);
         for (node, cause) in nodes {
             let found = context.cluster.present_node(node);
             if let Some(key) = found.and_then(|node| Self::wanted(node).1) {
@@ -145,6 +158,19 @@ impl Actor for NodeTaints {
         "node-taints"
     }
 
+    fn interests(&self) -> Kinds {
+        const INTERESTS: Kinds = Kinds::of(&[
+            Kind::NodeJoined,
+            Kind::NodeLeft,
+            Kind::NodeConditionSet,
+            Kind::NodeLabelSet,
+            Kind::NodeLabelRemoved,
+            Kind::NodeCordoned,
+            Kind::NodeUncordoned,
+        ]);
+        INTERESTS
+    }
+
     fn observe(&mut self, seq: Seq, event: &Event, change: &Change, cluster: &Cluster, _names: &Names) {
         self.now = event.at;
         self.zones.observe(&event.body, cluster);
@@ -154,18 +180,32 @@ impl Actor for NodeTaints {
         | Body::NodeUncordoned { node } = event.body
             && change.effective
         {
-            self.dirty.insert(node, seq);
+            self.writes.add(node, seq, event.at);
+            // `RegisteredNode` and `NodeNotReady`; kubelets tell of `NodeReady` themselves.
+            let told = match event.body {
+                Body::NodeJoined { .. } => !event.flags.has(Flags::GENESIS),
+                Body::NodeConditionSet { condition, status, .. } => {
+                    condition == sym::READY && status != ConditionStatus::True
+                }
+                _ => false,
+            };
+            if told {
+                self.writes.report(&self.settings);
+            }
         }
     }
 
     fn due(&self) -> Option<Time> {
-        let dirty = (!self.dirty.is_empty()).then_some(self.now);
-        [dirty, self.zones.due()].into_iter().flatten().min()
+        [self.writes.due(&self.settings, self.now), self.zones.due()].into_iter().flatten().min()
     }
 
     fn act(&mut self, context: &mut Context<'_>) {
-        for (node, cause) in std::mem::take(&mut self.dirty) {
-            self.reconcile(context, node, cause);
+        let mut writes = std::mem::take(&mut self.writes);
+        let settings = self.settings.clone();
+        let written = writes.take(&settings, context.now, |node, cause| self.look_at(context, node, cause));
+        self.writes = writes;
+        for (node, cause) in written {
+            Self::write(context, node, cause);
         }
         if self.zones.due().is_some_and(|due| due <= context.now) {
             self.mark(context);
@@ -177,7 +217,8 @@ impl Actor for NodeTaints {
     }
 
     fn restore(&mut self, saved: &[u8], _cluster: &Cluster) -> Result<(), SaveError> {
-        *self = unpack(saved)?;
+        let settings = std::mem::take(&mut self.settings);
+        *self = NodeTaints { settings, ..unpack(saved)? };
         Ok(())
     }
 }

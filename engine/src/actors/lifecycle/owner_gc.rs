@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::{Change, Cluster, deletion_is_immediate};
-use crate::event::{Body, Event, Propagation, Track, Why};
+use crate::event::{Body, Event, Kind, Kinds, Propagation, Track, Why};
 use crate::names::{Names, ObjectId, PodId, RevisionId, Seq};
 use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
@@ -100,6 +100,17 @@ fn deadline(now: Time, grace_s: u32) -> ApiSeconds {
 impl Actor for OwnerGc {
     fn name(&self) -> &'static str {
         "garbage-collector"
+    }
+
+    fn interests(&self) -> Kinds {
+        const INTERESTS: Kinds = Kinds::of(&[
+            Kind::DeleteRequested,
+            Kind::ObjectRemoved,
+            Kind::PodCreated,
+            Kind::PodAdopted,
+            Kind::PodGone,
+        ]);
+        INTERESTS
     }
 
     fn observe(&mut self, seq: Seq, event: &Event, change: &Change, cluster: &Cluster, _names: &Names) {

@@ -5,20 +5,19 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::{Change, Cluster};
-use crate::event::{Body, Event, Phase, Track, Why};
+use crate::event::{Body, Event, Kind, Kinds, Phase, Track, Why};
 use crate::names::{Names, NodeId, Seq, Sym};
 use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
 use crate::time::{Micros, Time};
 
-/// Time between two passes (`gcCheckPeriod`).
-pub const PERIOD: Micros = Micros::seconds(20);
-/// How long a node must have been missed before its pods go (`quarantineTime`).
-pub const QUARANTINE: Micros = Micros::seconds(40);
+use super::Settings;
 
 /// The pod garbage collector. Its passes are counted from the first event that it sees.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct PodGc {
+    #[serde(skip)]
+    settings: Settings,
     started: Option<Time>,
     /// Nodes that are gone while pods are bound to them: the event that says so, and the pass that noticed.
     missing: BTreeMap<NodeId, (Seq, Time)>,
@@ -27,22 +26,23 @@ pub struct PodGc {
 
 impl PodGc {
     /// A collector with nothing to do.
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(settings: Settings) -> Self {
+        PodGc { settings, ..Self::default() }
     }
 
     /// The first pass at or after a moment.
     fn pass_at_or_after(&self, moment: Time) -> Time {
         let start = self.started.unwrap_or(moment);
-        let periods = (moment - start).0.max(0).div_euclid(PERIOD.0);
-        let pass = start + Micros(periods * PERIOD.0);
-        if pass < moment { pass + PERIOD } else { pass }
+        let period = Micros(self.settings.pod_gc_period_us.0.max(1));
+        let periods = (moment - start).0.max(0).div_euclid(period.0);
+        let pass = start + Micros(periods * period.0);
+        if pass < moment { pass + period } else { pass }
     }
 
     fn miss(&mut self, node: NodeId, seq: Seq, now: Time) {
         let noticed = self.pass_at_or_after(now);
         self.missing.entry(node).or_insert((seq, noticed));
-        let acts = noticed + QUARANTINE;
+        let acts = noticed + self.settings.pod_gc_quarantine_us;
         self.next = Some(self.next.map_or(acts, |next| next.min(acts)));
     }
 
@@ -65,6 +65,12 @@ impl PodGc {
 impl Actor for PodGc {
     fn name(&self) -> &'static str {
         "pod-gc"
+    }
+
+    fn interests(&self) -> Kinds {
+        const INTERESTS: Kinds =
+            Kinds::of(&[Kind::NodeLeft, Kind::NodeJoined, Kind::PodBound, Kind::PodCreated]);
+        INTERESTS
     }
 
     fn observe(&mut self, seq: Seq, event: &Event, _change: &Change, cluster: &Cluster, _names: &Names) {
@@ -96,7 +102,8 @@ impl Actor for PodGc {
     }
 
     fn act(&mut self, context: &mut Context<'_>) {
-        let ripe = |noticed: Time| noticed + QUARANTINE <= context.now;
+        let quarantine = self.settings.pod_gc_quarantine_us;
+        let ripe = |noticed: Time| noticed + quarantine <= context.now;
         let due: Vec<_> = self.missing.iter().filter(|(_, m)| ripe(m.1)).map(|(id, m)| (*id, m.0)).collect();
         for (node, cause) in due {
             self.missing.remove(&node);
@@ -104,7 +111,7 @@ impl Actor for PodGc {
                 Self::collect(context, node, cause);
             }
         }
-        self.next = self.missing.values().map(|(_, noticed)| *noticed + QUARANTINE).min();
+        self.next = self.missing.values().map(|(_, noticed)| *noticed + quarantine).min();
     }
 
     fn save(&self) -> Result<Vec<u8>, SaveError> {
@@ -112,7 +119,8 @@ impl Actor for PodGc {
     }
 
     fn restore(&mut self, saved: &[u8], _cluster: &Cluster) -> Result<(), SaveError> {
-        *self = unpack(saved)?;
+        let settings = std::mem::take(&mut self.settings);
+        *self = PodGc { settings, ..unpack(saved)? };
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::{Change, Cluster, Pod};
-use crate::event::{Body, ConditionStatus, Event, PodCondition, Track, Why};
+use crate::event::{Body, ConditionStatus, Event, Kind, Kinds, PodCondition, Track, Why};
 use crate::names::{Effect, Names, NodeId, PodId, Seq};
 use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
@@ -116,6 +116,12 @@ impl TaintEviction {
 impl Actor for TaintEviction {
     fn name(&self) -> &'static str {
         "taint-eviction"
+    }
+
+    fn interests(&self) -> Kinds {
+        const INTERESTS: Kinds =
+            Kinds::of(&[Kind::NodeTaintAdded, Kind::NodeTaintRemoved, Kind::PodBound, Kind::PodGone]);
+        INTERESTS
     }
 
     fn observe(&mut self, seq: Seq, event: &Event, change: &Change, cluster: &Cluster, _names: &Names) {

@@ -8,7 +8,10 @@ use crate::cluster::Cluster;
 use crate::event::Body;
 use crate::names::{Names, NodeId, Seq, Sym, sym};
 use crate::selector::Labels;
-use crate::time::{Micros, Time};
+use crate::sim::Context;
+use crate::time::Time;
+
+use super::Settings;
 
 /// Nodes that wait for their NoExecute taint, zone by zone.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -85,15 +88,6 @@ struct Zone {
     open_at: Time,
 }
 
-/// Time between two looks at all nodes (`--node-monitor-period`).
-const MONITOR: Micros = Micros::seconds(5);
-/// 0.1 nodes a second.
-const USUAL: Micros = Micros::seconds(10);
-/// 0.01 nodes a second, in a large zone that is partly disrupted.
-const SECONDARY: Micros = Micros::seconds(100);
-/// Zones of more nodes than this are large.
-const LARGE: usize = 50;
-
 /// How a zone does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Disruption {
@@ -104,11 +98,13 @@ enum Disruption {
 
 impl Zones {
     /// Puts a node in its zone's queue, unless it is there. Upstream does so when it next looks at all nodes.
-    pub fn add(&mut self, cluster: &Cluster, names: &mut Names, node: NodeId, cause: Seq, now: Time) {
+    pub fn add(&mut self, context: &mut Context<'_>, node: NodeId, cause: Seq, settings: &Settings) {
+        let (cluster, names, now) = (context.cluster, &mut *context.names, context.now);
         let region = names.sym("topology.kubernetes.io/region");
         let zone = self.zones.entry(zone_of(cluster, region, node)).or_default();
         if !zone.waiting.iter().any(|(waiting, ..)| *waiting == node) {
-            let look = Time((now.0.div_euclid(MONITOR.0) + 1) * MONITOR.0);
+            let period = settings.monitor_period_us.0.max(1);
+            let look = Time((now.0.div_euclid(period) + 1) * period);
             zone.waiting.push((node, cause, look));
         }
     }
@@ -149,21 +145,25 @@ impl Zones {
 
     /// The nodes that may be marked now, each with the event that put it here. Says also whether all zones are
     /// disrupted in full, when nobody is to be evicted at all.
-    pub fn take(&mut self, cluster: &Cluster, names: &mut Names, now: Time) -> (Vec<(NodeId, Seq)>, bool) {
-        let states = self.states(cluster, names);
+    pub fn take(&mut self, context: &mut Context<'_>, settings: &Settings) -> (Vec<(NodeId, Seq)>, bool) {
+        let now = context.now;
+        let usual = settings.eviction_interval_us;
+        let states = self.states(context.cluster, context.names, settings);
         let all_full = !states.is_empty() && states.values().all(|(state, _)| *state == Disruption::Full);
         let mut taken = Vec::new();
         for (key, zone) in &mut self.zones {
             let (state, size) = states.get(key).copied().unwrap_or((Disruption::None, 0));
             let pause = match state {
                 _ if all_full => None,
-                Disruption::None | Disruption::Full => Some(USUAL),
-                Disruption::Partial if size > LARGE => Some(SECONDARY),
+                Disruption::None | Disruption::Full => Some(usual),
+                Disruption::Partial if size > settings.large_zone_nodes => {
+                    Some(settings.secondary_eviction_interval_us)
+                }
                 Disruption::Partial => None,
             };
             while zone.open_at <= now && zone.waiting.first().is_some_and(|(_, _, look)| *look <= now) {
                 // A zone that may not evict now is looked at again after the usual pause.
-                zone.open_at = now + pause.unwrap_or(USUAL);
+                zone.open_at = now + pause.unwrap_or(usual);
                 if pause.is_some() {
                     let (node, cause, _) = zone.waiting.remove(0);
                     taken.push((node, cause));
@@ -174,12 +174,20 @@ impl Zones {
     }
 
     /// Every zone's state and size, after `ComputeZoneState`.
-    fn states(&mut self, cluster: &Cluster, names: &mut Names) -> BTreeMap<Key, (Disruption, usize)> {
+    fn states(
+        &mut self,
+        cluster: &Cluster,
+        names: &mut Names,
+        settings: &Settings,
+    ) -> BTreeMap<Key, (Disruption, usize)> {
+        let share = settings.unhealthy_zone_percent;
         let census = self.census.get_or_insert_with(|| Census::new(cluster, names));
         census.update(cluster);
         let state = |&(ready, unready): &(usize, usize)| match (ready, unready) {
             (0, 1..) => Disruption::Full,
-            (ready, unready) if unready > 2 && unready * 100 >= (ready + unready) * 55 => Disruption::Partial,
+            (ready, unready) if unready > 2 && unready * 100 >= (ready + unready) * share => {
+                Disruption::Partial
+            }
             _ => Disruption::None,
         };
         census.counts.iter().map(|(zone, count)| (*zone, (state(count), count.0 + count.1))).collect()

@@ -13,7 +13,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::{Change, Cluster, Shape};
-use crate::event::{Body, Event, Track};
+use crate::event::{Body, Event, Kind, Kinds, Track};
 use crate::names::{Names, NodeId, PodId, Seq};
 use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
@@ -208,6 +208,23 @@ impl Scheduler {
 impl Actor for Scheduler {
     fn name(&self) -> &'static str {
         "scheduler"
+    }
+
+    fn interests(&self) -> Kinds {
+        const INTERESTS: Kinds = Kinds::of(&[
+            Kind::PodCreated,
+            Kind::PodBound,
+            Kind::PodPhaseSet,
+            Kind::PodGone,
+            Kind::NodeJoined,
+            Kind::NodeLabelSet,
+            Kind::NodeLabelRemoved,
+            Kind::NodeTaintAdded,
+            Kind::NodeTaintRemoved,
+            Kind::NodeUncordoned,
+            Kind::NodeCapacitySet,
+        ]);
+        INTERESTS
     }
 
     fn observe(&mut self, seq: Seq, event: &Event, change: &Change, cluster: &Cluster, _names: &Names) {

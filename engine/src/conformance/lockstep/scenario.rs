@@ -174,7 +174,7 @@ impl Scenario {
     }
 
     fn due(&self, actor: usize) -> Option<Time> {
-        self.loader.world.actors[actor].due()
+        self.loader.world.actors()[actor].due()
     }
 
     /// The first round after one that can serve a timer.
@@ -196,7 +196,7 @@ impl Scenario {
             let now = self.time(ms + phase as i64);
             for &actor in *actors {
                 let world = &mut self.loader.world;
-                world.act(actor, now).map_err(|e| format!("{}: {e}", world.actors[actor].name()))?;
+                world.act(actor, now).map_err(|e| format!("{}: {e}", world.actors()[actor].name()))?;
                 for (key, outcome) in self.outcomes.try_iter() {
                     round.sync(key, &outcome, &self.loader.world.names, &self.book);
                 }

@@ -142,7 +142,8 @@ impl<'a> Trail<'a> {
         let Some(pod) = seen.cluster.pod(id) else { return };
         let seq = Some(seen.seq);
         let trail = self.pods.entry(id).or_default();
-        let was_ready = trail.ready;
+        // What a slot's pod before was like is not what this one loses.
+        let was_ready = trail.ready && !matches!(seen.event.body, Body::PodCreated { .. });
         match seen.event.body {
             Body::PodCreated { .. } => *trail = PodTrail { created: seq, ..PodTrail::default() },
             Body::PodBound { .. } => trail.bound = seq,

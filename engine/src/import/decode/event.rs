@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Context, Decoder};
 use crate::import::error::ImportError;
+use crate::import::events_alone;
 use crate::import::sighting::{OwnerRef, ReportView, Seen, View};
 use crate::import::wire::{Metadata, Object, Reference, text_of};
 use crate::names::{Sym, sym};
@@ -52,6 +53,8 @@ impl Decoder<'_> {
         };
         let namespace = about.namespace.as_deref().or(metadata.namespace.as_deref()).unwrap_or_default();
         self.take_evidence(about, namespace, &reason, &message, &component);
+        let place = (context.source, context.line);
+        self.facts.extend(events_alone::fact(object, metadata, about, &component, place));
         if about.kind.as_deref() != Some("DaemonSet") {
             self.report.drop_one(match about.kind.as_deref() {
                 Some("Pod") => "API Event about a Pod",

@@ -13,6 +13,7 @@ pub(super) use event::{Deed, Evidence};
 pub(super) use pod::{split_labels, target_of};
 
 use super::error::{ImportError, Place};
+use super::events_alone::Fact;
 use super::report::Report;
 use super::sighting::{OwnerRef, Seen, Sighting, Tables, Uid, View};
 use super::wire::{self, Metadata, Object, Text};
@@ -71,6 +72,8 @@ pub(super) struct Decoder<'n> {
     pub report: Report,
     pub evidence: Evidence,
     pub sightings: Vec<Sighting>,
+    /// What Events told, in case nothing else does.
+    pub facts: Vec<Fact>,
     node_specs: FxHashMap<u64, NodeSpecId>,
     pods: FxHashMap<Uid, pod::SpecSeen>,
 }
@@ -114,6 +117,7 @@ impl<'n> Decoder<'n> {
             report: Report::default(),
             evidence: Evidence::default(),
             sightings: Vec::new(),
+            facts: Vec::new(),
             node_specs: FxHashMap::default(),
             pods: FxHashMap::default(),
         }

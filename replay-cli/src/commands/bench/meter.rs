@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use kubetape_engine::cluster::{Change, Cluster};
-use kubetape_engine::event::{Body, Event};
+use kubetape_engine::event::{Body, Event, Kinds};
 use kubetape_engine::log::Identity;
 use kubetape_engine::names::{Names, Seq};
 use kubetape_engine::replay::{Sink, SourceError, Wrap};
@@ -143,12 +143,19 @@ impl Actor for Watched {
         self.actor.name()
     }
 
+    /// The first actor's stopwatch also times what happens to events that do not concern it.
+    fn interests(&self) -> Kinds {
+        if self.index == 0 { Kinds::ALL } else { self.actor.interests() }
+    }
+
     fn observe(&mut self, seq: Seq, event: &Event, change: &Change, cluster: &Cluster, names: &Names) {
         if !self.meter.borrow().on {
             return self.actor.observe(seq, event, change, cluster, names);
         }
         let begin = Instant::now();
-        self.actor.observe(seq, event, change, cluster, names);
+        if self.index != 0 || self.actor.interests().has(event.body.which()) {
+            self.actor.observe(seq, event, change, cluster, names);
+        }
         let end = Instant::now();
         let mut meter = self.meter.borrow_mut();
         let (spent, mut of_kind) = (meter.since(begin, end), meter.since(begin, end));
@@ -214,6 +221,10 @@ struct Counted {
 impl Actor for Counted {
     fn name(&self) -> &'static str {
         self.actor.name()
+    }
+
+    fn interests(&self) -> Kinds {
+        self.actor.interests()
     }
 
     fn observe(&mut self, seq: Seq, event: &Event, change: &Change, cluster: &Cluster, names: &Names) {

@@ -1,6 +1,7 @@
 //! `kubetape bench`: how fast the engine is, on this machine, now.
 
 mod compare;
+mod logs;
 mod measure;
 mod memory;
 mod meter;
@@ -31,6 +32,9 @@ Examples:
 
   # A trace of your own
   kubetape bench traces/lesson.tape
+
+  # What reading the trace and writing the run add
+  kubetape bench --preset churn-5k --logs
 
   # A small version of a large workload
   kubetape bench --preset churn-100k --scale 0.01
@@ -65,6 +69,9 @@ pub struct Args {
     /// Leave out the additional run that tells where the time goes
     #[arg(long)]
     no_profile: bool,
+    /// Measure presets also with their trace read from a log, checked, and the run written: to memory, and to disk
+    #[arg(long, conflicts_with = "trace")]
+    logs: bool,
     /// Compare with a result that was kept with `--format json`
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
@@ -127,7 +134,12 @@ pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
     for subject in subjects(args)? {
         let mut progress = out.progress(&subject.name());
         let mut show = |done: u64, total: u64| progress.update(done, Some(total), "runs");
-        let result = measure(&subject, args.runs, !args.no_profile, &mut show)?;
+        let mut result = measure(&subject, args.runs, !args.no_profile, &mut show)?;
+        if let Subject::Preset { preset, scale, seed } = &subject
+            && args.logs
+        {
+            result.logged = Some(logs::measure(preset, *scale, *seed, args.runs, &result.digest)?);
+        }
         drop(progress);
         if args.format == BenchFormat::Text {
             report::print(&result, out)?;

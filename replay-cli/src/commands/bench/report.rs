@@ -50,6 +50,15 @@ pub fn print(outcome: &Outcome, out: &mut Out) -> Result<(), CliError> {
         number(outcome.pods),
         outcome.bytes_per_event
     )?;
+    if let Some(logged) = &outcome.logged {
+        writeln!(
+            out,
+            "  logged    {} from a log into one in memory ({:.2} times as long), {} into one on disk",
+            time(logged.memory_seconds),
+            logged.memory_seconds / outcome.median_seconds,
+            time(logged.disk_seconds)
+        )?;
+    }
     writeln!(out, "  digest    {}", outcome.digest)?;
     if let Some(profile) = &outcome.profile {
         print_profile(profile, out)?;

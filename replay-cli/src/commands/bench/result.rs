@@ -67,9 +67,21 @@ pub struct Outcome {
     pub peak_rss_bytes: u64,
     /// The run's digest.
     pub digest: String,
+    /// The same with its trace read from a log and the run written; only if it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logged: Option<Logged>,
     /// Where the time goes; from a run of its own, which the looking on makes slower.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,
+}
+
+/// How long a run takes whose trace is read from a log on disk, checked, and that is written itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Logged {
+    /// The median when the run is written to memory.
+    pub memory_seconds: f64,
+    /// The median when it is written to the disk of the folder for temporary files, and synced at the end.
+    pub disk_seconds: f64,
 }
 
 /// Where the time goes.

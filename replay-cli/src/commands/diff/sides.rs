@@ -6,13 +6,15 @@ use std::thread;
 use kubetape_engine::diff::{Side, SideError};
 use kubetape_engine::log::{LogError, MemoryStorage, Options, Reader, Writer};
 use kubetape_engine::names::Names;
-use kubetape_engine::replay::{self, Settings, Tracks};
+use kubetape_engine::replay::{self, Tracks};
 use kubetape_engine::time::Time;
 
 use super::Args;
 use crate::error::CliError;
 use crate::output::Out;
 use crate::plan::{self, Replayed, Said, UntilArg};
+use crate::settings::SettingsArgs;
+use crate::tape;
 use crate::timespec::Moment;
 
 /// Two what-ifs on one trace.
@@ -74,7 +76,7 @@ impl Sides {
 impl Source {
     fn reader(&self) -> Result<Reader, LogError> {
         match &self.kind {
-            Kind::File(path) => Reader::open(path),
+            Kind::File(path) => tape::reader(path),
             Kind::Memory(storage) => Reader::from_storage(Box::new(storage.clone())),
         }
     }
@@ -117,7 +119,7 @@ fn what_ifs(trace: &Path, what_if: &WhatIf, out: &mut Out) -> Result<Sides, CliE
         namespace: what_if.namespace.clone(),
         play: what_if.play,
         until: what_if.until,
-        settings: Settings::default(),
+        settings: SettingsArgs::default(),
     };
     let (one, two) = (replayed(&what_if.manifests), replayed(&what_if.against));
     let (a, b) = thread::scope(|scope| {
@@ -145,7 +147,7 @@ fn what_ifs(trace: &Path, what_if: &WhatIf, out: &mut Out) -> Result<Sides, CliE
 fn made(replayed: &Replayed) -> Result<(MemoryStorage, Vec<String>), CliError> {
     let said = Said::default();
     let plan = replayed.plan(&said)?;
-    let mut reader = Reader::open(&replayed.trace)?;
+    let mut reader = tape::reader(&replayed.trace)?;
     let storage = MemoryStorage::new();
     let mut writer = Writer::create_in(Box::new(storage.clone()), &Options::output())?;
     let outcome = replay::replay(&mut reader, plan, &mut writer, &mut |_, _| {});

@@ -15,7 +15,7 @@ use kubetape_engine::explain::{
     self, DaemonPodExplanation, EventExplanation, ExplainError, PodExplanation, RolloutExplanation, Tape,
     WorkloadName,
 };
-use kubetape_engine::log::{LogError, Reader};
+use kubetape_engine::log::LogError;
 use kubetape_engine::names::{Names, Seq};
 use serde::Serialize;
 
@@ -23,6 +23,7 @@ use crate::describe::describe;
 use crate::edit::near;
 use crate::error::CliError;
 use crate::output::{Format, Out};
+use crate::tape;
 use crate::timespec::{MOMENT_HELP, Moment};
 
 const EXAMPLES: &str = "\
@@ -90,7 +91,7 @@ enum What {
         #[arg(value_name = "NAMESPACE/NAME")]
         name: String,
     },
-    /// What an event goes back to, and what it brought about up to the end of the log
+    /// What an event goes back to, and what it brought about up to the moment
     #[command(after_help = "Examples:\n  kubetape explain run.tape event '#40'")]
     Event {
         /// Its number
@@ -156,7 +157,7 @@ fn explain(args: &Args) -> Result<Explanation, ExplainError> {
             Explanation::Rollout(Box::new(explain::explain_rollout(&tape, &name, moment)?))
         }
         (Some(What::Event { event }), ..) => {
-            Explanation::Event(Box::new(explain::explain_event(&tape, *event)?))
+            Explanation::Event(Box::new(explain::explain_event(&tape, *event, moment)?))
         }
         (None, daemon_set, node) => {
             // clap asks for both where no other question is put.
@@ -169,7 +170,7 @@ fn explain(args: &Args) -> Result<Explanation, ExplainError> {
 }
 
 fn side(path: &Path) -> Result<Side<'static>, SideError> {
-    let mut reader = Reader::open(path).map_err(|error: LogError| SideError::Read(error.into()))?.ahead();
+    let mut reader = tape::reader(path).map_err(|error: LogError| SideError::Read(error.into()))?.ahead();
     Ok(Side::from_batches::<SourceError, _>(Names::new(), move |names, batch| {
         reader.next_batch(names, batch)?;
         Ok(())

@@ -10,15 +10,18 @@ use std::time::Instant;
 
 use kubetape_engine::cluster::Cluster;
 use kubetape_engine::event::Event;
-use kubetape_engine::log::{Digest, Draft, Identity, Options, Reader};
+use kubetape_engine::log::{Digest, Identity};
 use kubetape_engine::names::{Names, Seq};
 use kubetape_engine::replay::{self, Sink, SourceError};
+use kubetape_engine::time::Time;
 
 use self::history::History;
 use self::report::Summed;
 use crate::error::CliError;
 use crate::output::{Format, Out};
 use crate::plan::{self, Replayed, Said};
+use crate::settings;
+use crate::tape::{self, Output};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,7 +51,7 @@ Examples:
 pub struct Args {
     #[command(flatten)]
     replayed: Replayed,
-    /// Keep the run as a log, in the same format as the trace
+    /// Keep the run as a log, in the same format as the trace; `-` is standard output, and the summary goes to standard error
     #[arg(long, short, value_name = "RUN")]
     output: Option<PathBuf>,
     /// Overwrite RUN if it exists
@@ -61,10 +64,11 @@ pub struct Args {
 
 pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
     let trace = &args.replayed.trace;
-    let mut reader = Reader::open(trace)?.ahead();
+    let mut reader = tape::reader(trace)?.ahead();
     let said = Said::default();
     let plan = args.replayed.plan(&said)?;
-    let mut sink = Kept { target: Target::open(args)?, history: History::default() };
+    let settings = args.replayed.settings.origin().map(|from| (from, settings::digest(&plan.settings)));
+    let mut sink = Kept { target: Target::open(args, out)?, history: History::default() };
     let mut progress = out.progress("replaying");
     let mut show = |done, _| progress.update(done, None, "events of the trace");
     let started = Instant::now();
@@ -79,7 +83,8 @@ pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
         out.warn(format!("{}: {torn}", trace.display()));
     }
     let digest = sink.target.finish()?;
-    let report = Summed { args, world: &world, summary: &summary, history: &sink.history, digest, took };
+    let report =
+        Summed { args, world: &world, summary: &summary, history: &sink.history, settings, digest, took };
     report.warn(out);
     match args.format {
         Format::Text => report.print(out)?,
@@ -90,21 +95,21 @@ pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
 
 /// Where the run goes.
 enum Target {
-    Log(Box<Draft>),
+    Log(Box<Output>),
     Nowhere(Box<Identity>),
 }
 
 impl Target {
-    fn open(args: &Args) -> Result<Self, CliError> {
+    fn open(args: &Args, out: &mut Out) -> Result<Self, CliError> {
         match &args.output {
-            Some(path) => Ok(Target::Log(Box::new(Draft::create(path, args.force, &Options::output())?))),
+            Some(path) => Ok(Target::Log(Box::new(Output::create(path, args.force, out)?))),
             None => Ok(Target::Nowhere(Box::default())),
         }
     }
 
     fn finish(self) -> Result<Digest, CliError> {
         match self {
-            Target::Log(draft) => Ok(draft.finish()?),
+            Target::Log(log) => log.finish(),
             Target::Nowhere(identity) => Ok(identity.digest()),
         }
     }
@@ -120,7 +125,7 @@ impl Sink for Kept {
     fn write(&mut self, names: &Names, events: &[Event]) -> Result<(), SourceError> {
         self.history.observe(names, events);
         match &mut self.target {
-            Target::Log(draft) => Sink::write(&mut ***draft, names, events),
+            Target::Log(log) => Sink::write(&mut ***log, names, events),
             Target::Nowhere(identity) => identity.write(names, events),
         }
     }
@@ -133,6 +138,12 @@ impl Sink for Kept {
         match &mut self.target {
             Target::Log(draft) => Sink::checkpoint(&mut ***draft, names, cluster, memory),
             Target::Nowhere(_) => Ok(()),
+        }
+    }
+
+    fn ended(&mut self, end: Time) {
+        if let Target::Log(draft) = &mut self.target {
+            draft.known_until(end);
         }
     }
 }

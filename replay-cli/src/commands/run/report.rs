@@ -33,6 +33,8 @@ pub struct Summed<'a> {
     pub world: &'a World,
     pub summary: &'a Summary,
     pub history: &'a History,
+    /// Where the settings come from, and what identifies them, unless they are the usual ones.
+    pub settings: Option<(String, Digest)>,
     pub digest: Digest,
     pub took: Duration,
 }
@@ -60,6 +62,9 @@ struct Document {
     placements: Vec<StayRow>,
     story: Vec<StoryRow>,
     digest: String,
+    /// What identifies the settings, unless they are the usual ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settings_digest: Option<String>,
     seconds: f64,
     events_per_second: f64,
 }
@@ -164,6 +169,9 @@ impl Summed<'_> {
                 &format!("{begin} to {trace_end} ({}){more}{ended}", rounded(trace_end - begin)),
                 out,
             )?;
+        }
+        if let Some((from, digest)) = &self.settings {
+            field("Settings", &format!("{from}, digest {digest}"), out)?;
         }
         field("Played back", &self.tracks(|track| summary.played[track as usize]), out)?;
         field("Simulated", &self.tracks(|track| summary.simulated(track)), out)?;
@@ -365,6 +373,7 @@ impl Summed<'_> {
             placements: self.history.sorted(names).iter().map(stay).collect(),
             story: story::tell(&summary.milestones, self.history, names, cluster).iter().map(told).collect(),
             digest: self.digest.to_string(),
+            settings_digest: self.settings.as_ref().map(|(_, digest)| digest.to_string()),
             seconds: self.took.as_secs_f64(),
             events_per_second: self.rate(),
         })

@@ -51,22 +51,68 @@ pub struct Line {
 
 pub fn show(args: &Args, out: &mut Out) -> Result<(), CliError> {
     let progress = out.progress("reading");
-    let mut heading = args.format == Format::Text;
-    let (_, torn) = state::walk(&args.file, args.at, progress, |event, state| {
-        if !(args.track.is_empty() || args.track.contains(&event.track)) || !in_namespace(args, event, state)
-        {
-            return Ok(());
-        }
-        if std::mem::take(&mut heading) {
-            print_heading(args.wide, out)?;
-        }
-        match args.format {
-            Format::Json => out.json_line(&line(event, state)),
-            Format::Text => print_row(event, state, args.wide, out),
-        }
-    })?;
+    let mut printer = Printer::new(args.format, args.wide);
+    let wanted = |event: &Event, state: &State| {
+        (args.track.is_empty() || args.track.contains(&event.track)) && in_namespace(args, event, state)
+    };
+    let mut visit = |event: &Event, state: &State, out: &mut Out| {
+        if wanted(event, state) { printer.print(event, state, out) } else { Ok(()) }
+    };
+    if args.follow {
+        return state::follow(&args.file, out, &mut visit);
+    }
+    let (_, torn) = state::walk(&args.file, args.at, progress, |event, state| visit(event, state, out))?;
     torn.into_iter().for_each(|torn| out.warn(torn));
     Ok(())
+}
+
+/// Prints events, one a line.
+pub struct Printer {
+    format: Format,
+    wide: bool,
+    /// Whether the heading is still to be printed.
+    heading: bool,
+}
+
+impl Printer {
+    pub fn new(format: Format, wide: bool) -> Self {
+        Printer { format, wide, heading: format == Format::Text }
+    }
+
+    /// Prints an event, with the state after it.
+    ///
+    /// # Errors
+    /// Nobody reads any more.
+    pub fn print(&mut self, event: &Event, state: &State, out: &mut Out) -> Result<(), CliError> {
+        match self.format {
+            Format::Json => out.json_line(&line(event, state)),
+            Format::Text => self.print_line(&row(event, state, self.wide), out),
+        }
+    }
+
+    /// The line for an event, without its end.
+    ///
+    /// # Errors
+    /// It cannot be written as JSON.
+    pub fn line(&self, event: &Event, state: &State) -> Result<String, CliError> {
+        match self.format {
+            Format::Json => {
+                serde_json::to_string(&line(event, state)).map_err(|e| CliError::new(e.to_string()))
+            }
+            Format::Text => Ok(row(event, state, self.wide)),
+        }
+    }
+
+    /// Prints a line, under a heading if it is the first.
+    ///
+    /// # Errors
+    /// Nobody reads any more.
+    pub fn print_line(&mut self, line: &str, out: &mut Out) -> Result<(), CliError> {
+        if std::mem::take(&mut self.heading) {
+            print_heading(self.wide, out)?;
+        }
+        writeln!(out, "{line}")
+    }
 }
 
 fn in_namespace(args: &Args, event: &Event, state: &State) -> bool {
@@ -86,7 +132,7 @@ fn print_heading(wide: bool, out: &mut Out) -> Result<(), CliError> {
     writeln!(out, "{heading}")
 }
 
-fn print_row(event: &Event, state: &State, wide: bool, out: &mut Out) -> Result<(), CliError> {
+fn row(event: &Event, state: &State, wide: bool) -> String {
     let number = |seq: Seq| if seq == Seq::NONE { "-".to_owned() } else { seq.to_string() };
     let by = match state.names.text(event.by) {
         _ if !wide => String::new(),
@@ -98,7 +144,7 @@ fn print_row(event: &Event, state: &State, wide: bool, out: &mut Out) -> Result<
     let (seq, cause) = (number(state.last), number(event.cause));
     let text = describe(event, &state.names, &state.cluster);
     let (at, track) = (event.at.to_string(), event.track.as_str());
-    writeln!(out, "{seq:>6}  {at:27} {track:20} {cause:>6}  {by}{text}{mark}")
+    format!("{seq:>6}  {at:27} {track:20} {cause:>6}  {by}{text}{mark}")
 }
 
 fn line(event: &Event, state: &State) -> Line {

@@ -1,7 +1,7 @@
 //! `kubetape show`: the state of a cluster at a moment, and the events that led to it.
 
 pub mod daemonsets;
-mod events;
+pub mod events;
 mod nodes;
 mod overview;
 mod placements;
@@ -35,6 +35,9 @@ Examples:
   # What people and machines did, one line an event
   kubetape show cluster.tape events --track user,cluster
 
+  # The same while another process appends to the log
+  kubetape show cluster.tape events --track user,cluster --follow
+
   # The names of all nodes with a label, for a script
   kubetape show cluster.tape nodes -l pool=gpu --format json | jq -r '.nodes[].name'
 
@@ -45,7 +48,7 @@ list named after the noun.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The log
+    /// The log; `-` is standard input
     file: PathBuf,
     /// What to show [default: an overview]
     #[arg(value_enum)]
@@ -61,6 +64,10 @@ pub struct Args {
     /// Only events of these tracks (with `events`)
     #[arg(long, value_name = "TRACK,...", value_delimiter = ',', value_parser = track)]
     track: Vec<Track>,
+    /// Go on printing events as they are appended (with `events`), until the process that appends has ended; a log that
+    /// nobody writes now is waited for
+    #[arg(long, conflicts_with = "at")]
+    follow: bool,
     /// More columns
     #[arg(long, short)]
     wide: bool,
@@ -157,6 +164,7 @@ impl Args {
         let refuse = |flag: &str, only: &str| Err(CliError::new(format!("{flag} goes only with {only}")));
         match self.noun {
             noun if !self.track.is_empty() && noun != Some(Noun::Events) => refuse("--track", "`events`"),
+            noun if self.follow && noun != Some(Noun::Events) => refuse("--follow", "`events`"),
             Some(Noun::Nodes) if self.namespace.is_some() => {
                 refuse("--namespace", "what has a namespace, and nodes have none")
             }

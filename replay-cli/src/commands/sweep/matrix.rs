@@ -151,6 +151,9 @@ fn stamp(path: &Path) -> String {
 }
 
 fn read(path: &PathBuf) -> Result<(String, Settings), CliError> {
+    if path.extension().is_some_and(|extension| extension == "toml") {
+        return Ok((path.display().to_string(), crate::settings::read(path)?));
+    }
     let text = fs::read_to_string(path).map_err(|e| CliError::file("read", path, &e))?;
     let settings = serde_json::from_str(&text).map_err(|e| {
         CliError::new(format!("these are not settings: {e}"))

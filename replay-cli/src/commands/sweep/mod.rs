@@ -41,7 +41,7 @@ Examples:
   # The same in a Kubernetes Job with completionMode Indexed: the index comes from JOB_COMPLETION_INDEX
   kubetape sweep --preset churn-1k --seeds 1..100 --shard /10 -o part.csv
 
-Settings are JSON; what is left out is as usual:
+Settings are TOML (a .toml file, as `kubetape settings` prints it) or JSON; what is left out is as usual:
   {\"daemon_set\": {\"burst_replicas\": 250}, \"scheduler\": {\"bind_us\": 0}, \"kubelet\": {\"start_us\": 1500000, \"stop_us\": 1000000}}
 
 A sweep that was interrupted goes on where it stopped when it is started again with the same options.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::error::CliError;
 use crate::plan::{Replayed, UntilArg};
+use crate::settings::{SettingsArgs, malformed};
 use crate::timespec::Moment;
 
 /// The file that makes a folder a case.
@@ -115,7 +116,7 @@ impl Case {
             namespace: written.namespace.unwrap_or_else(|| "default".to_owned()),
             play,
             until: parse::<UntilArg>(&path, "until", written.until.as_deref().unwrap_or("settled"))?,
-            settings: written.settings,
+            settings: SettingsArgs::given(written.settings),
         };
         Ok(Case { replayed })
     }
@@ -127,13 +128,4 @@ fn parse<T: FromStr<Err = String>>(path: &Path, name: &str, text: &str) -> Resul
 
 fn field(path: &Path, name: &str, error: &str) -> CliError {
     CliError::new(format!("{name}: {error}")).at(path.display())
-}
-
-fn malformed(path: &Path, text: &str, error: &toml::de::Error) -> CliError {
-    let message = CliError::new(error.message().to_owned());
-    let Some(span) = error.span() else { return message.at(path.display()) };
-    let before = text.get(..span.start).unwrap_or_default();
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    message.at(format!("{}:{line}:{column}", path.display()))
 }

@@ -1,286 +1,376 @@
-//! The incremental form: what a sync needs to know of a DaemonSet, kept from event to event.
+//! The incremental form: what syncs need to know of all DaemonSets, kept from event to event.
 //!
-//! Events say which nodes are news. When it comes to a sync, only these nodes are looked at again; each adds to
-//! the counters and stands in at most one set of those whose turn it may be. What a sync then costs follows from
-//! what changed and what it does, not from how many nodes there are.
+//! Events say what is news, and to which DaemonSets: a label is news to those that mention its key and to which the
+//! old and the new value are not the same, a pod's event to its owner. What a node is to every DaemonSet stands in
+//! bit masks ([`masks`]), so that `syncNodeUpdate` looks at few words, however many DaemonSets there are. When it comes
+//! to a sync, only the nodes that are news are looked at again ([`one`]); each adds to counters and stands in at most
+//! one set of those whose turn it may be. What a sync then costs follows from what changed and what it does, not from
+//! how many nodes there are.
 
-mod state;
+mod cell;
+mod links;
+mod masks;
+mod mentions;
+mod one;
+mod ranks;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::grouping::{order_group, selector};
-use super::manage;
+use super::Key;
 use super::name_order::NameOrder;
-use super::pod::{DaemonPod, Rules};
-use super::rollout::Stage;
+use super::pod::Rules;
+use super::revision::History;
 use super::status::Counts;
-use super::views::{Fit, fit};
-use crate::cluster::{Cluster, DaemonSet, Object};
-use crate::names::{Names, NodeId, ObjectId, PodId, Seq, Sym};
-use crate::selector::LabelSelector;
+use super::views::Scene;
+use super::wake::Seen;
+use crate::cluster::{Cluster, DaemonSet, Object, Pod};
+use crate::event::Body;
+use crate::names::{Names, NodeId, ObjectId, PodId, Sym, sym};
 use crate::time::Time;
 
-use state::{Care, NodeState, Role, Sets, Tally, becomes_available};
+use links::{Link, Links};
+use masks::{Fact, Masks};
+use mentions::Mentions;
+use one::{Index, Upkeep};
 pub(super) use view::Indexed;
 
-/// What is known of one DaemonSet. It follows from the cluster alone: thrown away, it is made anew by the next
-/// sync.
-#[derive(Clone, Debug)]
-pub(super) struct Index {
-    daemon_set: ObjectId,
-    /// The event, the rules and the ranks that everything below is in terms of.
-    basis: Option<Basis>,
-    members: FxHashMap<PodId, Member>,
-    by_node: Vec<Vec<PodId>>,
-    nodes: Vec<NodeState>,
-    dirty: Vec<NodeId>,
-    /// How many members have a label.
-    labels: FxHashMap<Sym, u32>,
-    adopts: BTreeSet<PodId>,
-    releases: BTreeSet<PodId>,
-    total: Counts,
-    tally: Tally,
-    sets: Sets,
-    /// When pods of a node become available by the passing of time.
-    timers: BTreeSet<(Time, NodeId)>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Basis {
-    applied: Seq,
-    hash: Sym,
-    rank_epoch: u64,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Member {
-    node: NodeId,
-    hash: Sym,
-}
-
-impl Index {
-    /// An index that knows nothing yet.
-    pub fn new(daemon_set: ObjectId) -> Self {
-        Index {
-            daemon_set,
-            basis: None,
-            members: FxHashMap::default(),
-            by_node: Vec::new(),
-            nodes: Vec::new(),
-            dirty: Vec::new(),
-            labels: FxHashMap::default(),
-            adopts: BTreeSet::new(),
-            releases: BTreeSet::new(),
-            total: Counts::default(),
-            tally: Tally::default(),
-            sets: Sets::default(),
-            timers: BTreeSet::new(),
-        }
-    }
-
-    /// Takes note that a node's labels, taints or existence changed.
-    pub fn node_changed(&mut self, node: NodeId) {
-        if self.basis.is_some() {
-            self.mark(node);
-        }
-    }
-
-    /// Takes note that something about a pod changed that is, was or may be one of the DaemonSet's.
-    pub fn pod_changed(&mut self, id: PodId, cluster: &Cluster, names: &Names) {
-        if self.basis.is_none() {
-            return;
-        }
-        let object = cluster.object(self.daemon_set);
-        let Some((object, spec)) = object.and_then(|object| Some((object, object.daemon_set()?))) else {
-            return;
-        };
-        if let Ok(selector) = selector(spec) {
-            self.claim(id, cluster, names, object, selector);
-        }
-    }
-
-    fn mark(&mut self, node: NodeId) {
-        if self.nodes.len() <= node.index() {
-            self.nodes.resize(node.index() + 1, NodeState::default());
-            self.by_node.resize_with(node.index() + 1, Vec::new);
-        }
-        let state = &mut self.nodes[node.index()];
-        if !state.dirty {
-            state.dirty = true;
-            self.dirty.push(node);
-        }
-    }
-
-    /// Finds out whether a pod is to be claimed, adopted or released.
-    fn claim(
-        &mut self,
-        id: PodId,
-        cluster: &Cluster,
-        names: &Names,
-        object: &Object,
-        selector: &LabelSelector,
-    ) {
-        if let Some(member) = self.members.remove(&id) {
-            self.by_node[member.node.index()].retain(|other| *other != id);
-            if let Some(count) = self.labels.get_mut(&member.hash) {
-                *count -= 1;
-            }
-            self.mark(member.node);
-        }
-        self.adopts.remove(&id);
-        self.releases.remove(&id);
-        let Some(pod) = cluster.pod(id).filter(|pod| !pod.gone) else { return };
-        let own = pod.owner == Some(object.id);
-        let orphan = pod.owner.is_none() && pod.namespace == object.key.namespace && !pod.terminating();
-        if !own && !orphan {
-            return;
-        }
-        let selects = selector.matches(cluster.pod_labels(id), names);
-        match (own, selects) {
-            (true, false) => self.releases.extend([id]),
-            (false, true) => self.adopts.extend([id]),
-            _ => {}
-        }
-        if let Some(facts) = DaemonPod::of(cluster, names, id, pod).filter(|_| selects) {
-            self.members.insert(id, Member { node: facts.node, hash: facts.hash });
-            *self.labels.entry(facts.hash).or_insert(0) += 1;
-            self.mark(facts.node);
-            self.by_node[facts.node.index()].push(id);
-        }
-    }
-
-    /// Brings everything up to date: looks at the nodes that are news, or at all of them if the rules changed.
-    pub fn refresh(&mut self, upkeep: &mut Upkeep<'_>) {
-        let Upkeep { cluster, names, object, spec, .. } = *upkeep;
-        let epoch = upkeep.order.epoch();
-        let wanted = Basis { applied: object.applied, hash: upkeep.rules.hash, rank_epoch: epoch };
-        if self.basis != Some(wanted) {
-            *self = Index::new(self.daemon_set);
-            self.basis = Some(wanted);
-            cluster.nodes().iter().for_each(|node| self.mark(*node));
-            if let Ok(selector) = selector(spec) {
-                for &pod in object.pods.iter().chain(cluster.orphans(object.key.namespace)) {
-                    self.claim(pod, cluster, names, object, selector);
-                }
-            }
-        }
-        while let Some(&(at, node)) = self.timers.first().filter(|timer| timer.0 <= upkeep.rules.now) {
-            self.timers.remove(&(at, node));
-            self.mark(node);
-        }
-        for node in std::mem::take(&mut self.dirty) {
-            self.look_at(node, upkeep);
-        }
-        if upkeep.order.epoch() != epoch {
-            // Ranks were given anew on the way: the sets are in no order any more.
-            self.refresh(upkeep);
-        }
-    }
-
-    /// Looks at a node anew.
-    fn look_at(&mut self, node: NodeId, upkeep: &mut Upkeep<'_>) {
-        self.take_out(node);
-        let Upkeep { cluster, names, object, spec, rules, .. } = *upkeep;
-        let mut pods = Vec::new();
-        self.pods(node, cluster, names, &mut pods);
-        let present = cluster.present_node(node);
-        if present.is_none() && pods.is_empty() {
-            return;
-        }
-        let eligibility = present.map(|node_| fit(upkeep.fits, object, spec, node, node_, names));
-        let mut state = NodeState { known: true, eligibility, ..NodeState::default() };
-        state.rank = upkeep.order.rank(node, names);
-        match eligibility {
-            Some(eligibility) => {
-                state.counts = Counts::of(eligibility, &pods, rules, names);
-                state.care = if eligibility.should_run && pods.is_empty() {
-                    Care::Pod
-                } else if manage::idle(eligibility, &pods, rules) {
-                    Care::None
-                } else {
-                    Care::Look
-                };
-            }
-            None if pods.iter().any(|pod| !pod.bound) => state.care = Care::Homeless,
-            None => {}
-        }
-        if !pods.is_empty() || eligibility.is_some_and(|e| e.should_run) {
-            (state.role, state.counted_available) = Role::of(&Stage::of(&pods, rules), rules);
-        }
-        state.timer = pods.iter().filter_map(|pod| becomes_available(pod, rules)).min();
-        self.put_in(node, state);
-    }
-
-    /// Takes a node out of sums and sets.
-    fn take_out(&mut self, node: NodeId) {
-        let state = std::mem::take(&mut self.nodes[node.index()]);
-        if state.known {
-            self.total.subtract(state.counts);
-            self.tally.count(&state, -1);
-            self.sets.of(&state, |set| set.remove(&(state.rank, node)));
-        }
-        if let Some(at) = state.timer {
-            self.timers.remove(&(at, node));
-        }
-    }
-
-    fn put_in(&mut self, node: NodeId, state: NodeState) {
-        self.total.add(state.counts);
-        self.tally.count(&state, 1);
-        self.sets.of(&state, |set| set.insert((state.rank, node)));
-        self.timers.extend(state.timer.map(|at| (at, node)));
-        self.nodes[node.index()] = state;
-    }
-
-    /// A node's pods that take part, in the order of upstream's listers.
-    fn pods(&self, node: NodeId, cluster: &Cluster, names: &Names, pods: &mut Vec<DaemonPod>) {
-        pods.clear();
-        let members = self.by_node.get(node.index()).into_iter().flatten();
-        let facts = members.filter_map(|id| DaemonPod::of(cluster, names, *id, cluster.pod(*id)?));
-        pods.extend(facts.filter(|pod| !pod.is_past()));
-        order_group(pods, names);
-    }
-}
-
-/// What an index is brought up to date with.
-pub(super) struct Upkeep<'a> {
-    pub cluster: &'a Cluster,
-    pub names: &'a Names,
-    pub object: &'a Object,
-    pub spec: &'a DaemonSet,
-    pub rules: &'a Rules,
-    pub fits: &'a mut Vec<Fit>,
-    pub order: &'a mut NameOrder,
-}
-
-/// The indexes of all DaemonSets, and the order of nodes that they share.
+/// What is known of all DaemonSets. It follows from the cluster alone: thrown away, it is made anew when it is next
+/// asked for.
+///
+/// DaemonSets have numbers here (slots), by key: whichever object bears a name has its place.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Indexes {
-    pub order: NameOrder,
-    pub by_daemon_set: BTreeMap<ObjectId, Index>,
+    /// Whether it was made from the cluster; from then on events keep it.
+    ready: bool,
+    slots: FxHashMap<Key, usize>,
+    /// By number of object: the slot.
+    of_object: Vec<Known>,
+    /// By slot.
+    list: Vec<Index>,
+    order: NameOrder,
+    masks: Masks,
+    /// By slot: whether the status says that pods are where they should not be.
+    misscheduled: Vec<u64>,
+    mentions: Mentions,
+    /// Room for slots.
+    minding: Vec<usize>,
+    links: Links,
+    /// Pods that are in some index's lists of pods to adopt, to release, or that are otherwise not as they were made.
+    strays: FxHashSet<PodId>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Known {
+    #[default]
+    NotYet,
+    Other,
+    Slot(usize),
 }
 
 impl Indexes {
-    /// Takes note of an event about a node's labels, taints or existence.
-    pub fn node_changed(&mut self, node: NodeId) {
-        self.by_daemon_set.values_mut().for_each(|index| index.node_changed(node));
-    }
-
-    /// Takes note of an event about a pod; `before` is its owner before the event.
-    pub fn pod_changed(&mut self, pod: PodId, before: Option<ObjectId>, cluster: &Cluster, names: &Names) {
-        let now = cluster.pod(pod).and_then(|pod| pod.owner);
-        if before.is_none() || now.is_none() {
-            // An orphan is everybody's whose selector selects it.
-            self.by_daemon_set.values_mut().for_each(|index| index.pod_changed(pod, cluster, names));
+    /// Makes everything from the cluster, unless that was done.
+    pub fn prepare(&mut self, cluster: &Cluster, names: &Names) {
+        if std::mem::replace(&mut self.ready, true) {
             return;
         }
-        for owner in [before, now.filter(|_| now != before)].into_iter().flatten() {
-            if let Some(index) = self.by_daemon_set.get_mut(&owner) {
-                index.pod_changed(pod, cluster, names);
+        for (object, _) in cluster.daemon_sets() {
+            self.object_changed(object.id, cluster, names);
+        }
+        for (id, _) in cluster.pods() {
+            self.attach(id, cluster, names);
+        }
+    }
+
+    /// The slot of an object that is a DaemonSet.
+    fn slot(&mut self, object: ObjectId, names: &Names) -> Option<usize> {
+        if self.of_object.len() <= object.index() {
+            self.of_object.resize(object.index() + 1, Known::NotYet);
+        }
+        if let Known::NotYet = self.of_object[object.index()] {
+            let key = names.object_key(object);
+            self.of_object[object.index()] = if key.kind == sym::DAEMON_SET {
+                Known::Slot(self.slot_of_key(Key { namespace: key.namespace, name: key.name }))
+            } else {
+                Known::Other
+            };
+        }
+        match self.of_object[object.index()] {
+            Known::Slot(slot) => Some(slot),
+            _ => None,
+        }
+    }
+
+    fn slot_of_key(&mut self, key: Key) -> usize {
+        let next = self.list.len();
+        let slot = *self.slots.entry(key).or_insert(next);
+        if slot == next {
+            self.list.push(Index::new(key, slot));
+            self.masks.make_room(next + 1);
+            self.misscheduled.resize(next / 64 + 1, 0);
+        }
+        slot
+    }
+
+    /// A view of a DaemonSet that exists, up to date for rules.
+    pub fn view<'a>(&'a mut self, scene: &Scene<'a>, rules: &Rules) -> Option<Indexed<'a>> {
+        let Scene { cluster, names, object, spec } = *scene;
+        self.prepare(cluster, names);
+        let slot = self.slot(object.id, names)?;
+        let Indexes { list, order, masks, links, strays, .. } = self;
+        let index = &mut list[slot];
+        let shared = Shared { order, masks, links, strays };
+        index.refresh(&mut Upkeep { cluster, names, object, spec, rules, shared });
+        Some(Indexed { index, links, order, cluster })
+    }
+
+    /// The revisions of a DaemonSet that exists, as they were when nothing was to be done about them, if none has
+    /// changed since.
+    pub fn history(&mut self, object: &Object, names: &Names) -> Option<Rc<History>> {
+        let slot = self.slot(object.id, names)?;
+        self.list[slot].history(object.applied)
+    }
+
+    /// Keeps revisions in mind until one changes.
+    pub fn remember_history(&mut self, object: &Object, names: &Names, history: &Rc<History>) {
+        if let Some(slot) = self.slot(object.id, names) {
+            self.list[slot].remember_history(object.applied, history);
+        }
+    }
+
+    /// Takes note that a sync had nothing to do but to write a status.
+    pub fn settle(&mut self, object: &Object, names: &Names) {
+        if let Some(slot) = self.slot(object.id, names) {
+            self.list[slot].settle();
+        }
+    }
+
+    /// The counters of a DaemonSet whose last sync had nothing to do but to write a status, if nothing has changed since.
+    pub fn settled(&mut self, object: &Object, names: &Names, now: Time) -> Option<Counts> {
+        let slot = self.slot(object.id, names)?;
+        self.list[slot].settled(object.applied, now)
+    }
+
+    /// The DaemonSets that a change of a node that exists is news to.
+    pub fn news(&self, node: NodeId) -> impl Iterator<Item = Key> + '_ {
+        let found = self.masks.news(node, &self.misscheduled).map(|slot| &self.list[slot]);
+        found.filter(|index| index.object().is_some()).map(Index::key)
+    }
+
+    /// Takes note of an event.
+    pub fn observe(&mut self, seen: &Seen<'_>) {
+        let Seen { cluster, names, change, .. } = *seen;
+        if !self.ready {
+            return self.prepare(cluster, names);
+        }
+        match seen.event.body {
+            Body::NodeLabelSet { node, key, value } if change.effective => {
+                self.label_changed(node, key, change.label, Some(value), cluster, names);
+            }
+            Body::NodeLabelRemoved { node, key } if change.effective => {
+                self.label_changed(node, key, change.label, None, cluster, names);
+            }
+            Body::NodeTaintAdded { node, .. } | Body::NodeTaintRemoved { node, .. } if change.effective => {
+                for slot in 0..self.list.len() {
+                    if self.masks.has(node, Fact::Selected, slot) {
+                        self.judge(slot, node, true, cluster, names);
+                    }
+                }
+            }
+            Body::NodeJoined { node, .. } | Body::NodeLeft { node } => {
+                for slot in 0..self.list.len() {
+                    self.evaluate(slot, node, cluster, names);
+                    self.list[slot].node_came_or_went(node);
+                }
+            }
+            Body::Applied { object, .. }
+            | Body::DeleteRequested { object, .. }
+            | Body::ObjectRemoved { object }
+            | Body::RolloutUndone { object, .. } => self.object_changed(object, cluster, names),
+            Body::StatusWritten { object, .. } => {
+                if let Some(slot) = self.slot(object, names) {
+                    self.status_changed(slot, cluster);
+                }
+            }
+            Body::RevisionCreated { .. }
+            | Body::RevisionNumbered { .. }
+            | Body::RevisionLabelled { .. }
+            | Body::RevisionAdopted { .. }
+            | Body::RevisionReleased { .. }
+            | Body::RevisionDeleted { .. } => self.list.iter_mut().for_each(Index::forget_history),
+            Body::PodCreated { pod, .. } => self.attach(pod, cluster, names),
+            body => {
+                if let Some(pod) = body.pod() {
+                    self.pod_changed(pod, &body, cluster, names);
+                }
             }
         }
     }
+
+    fn label_changed(
+        &mut self,
+        node: NodeId,
+        key: Sym,
+        before: Option<Sym>,
+        after: Option<Sym>,
+        cluster: &Cluster,
+        names: &Names,
+    ) {
+        let mut minding = std::mem::take(&mut self.minding);
+        minding.extend(self.mentions.minding(key, before, after));
+        for slot in minding.drain(..) {
+            self.evaluate(slot, node, cluster, names);
+        }
+        self.minding = minding;
+    }
+
+    /// Finds out what a node is to a DaemonSet.
+    fn evaluate(&mut self, slot: usize, node: NodeId, cluster: &Cluster, names: &Names) {
+        let placement = self.list[slot].placement();
+        let selected = placement.is_some_and(|placement| {
+            let node = cluster.present_node(node);
+            node.is_some_and(|node| placement.selects(node.name, &node.labels, names))
+        });
+        self.judge(slot, node, selected, cluster, names);
+    }
+
+    /// Finds out whether a node's taints are tolerated, if it is selected.
+    fn judge(&mut self, slot: usize, node: NodeId, selected: bool, cluster: &Cluster, names: &Names) {
+        let index = &mut self.list[slot];
+        let taints = cluster.present_node(node).map(|node| node.taints.as_slice()).unwrap_or_default();
+        let admitted =
+            index.placement().filter(|_| selected).map(|placement| placement.admits(taints, names));
+        let eligibility = admitted.unwrap_or_default();
+        self.masks.set(node, Fact::Selected, slot, selected);
+        let run = self.masks.set(node, Fact::Run, slot, eligibility.should_run);
+        let stay = self.masks.set(node, Fact::Continue, slot, eligibility.should_continue);
+        if run || stay {
+            index.mark(node);
+        }
+    }
+
+    /// Takes note that an object was made, changed or removed.
+    fn object_changed(&mut self, object: ObjectId, cluster: &Cluster, names: &Names) {
+        let Some(slot) = self.slot(object, names) else { return };
+        let found = cluster.object(object).filter(|object| object.present);
+        let index = &mut self.list[slot];
+        if found.is_none() && index.object() != Some(object) {
+            return;
+        }
+        index.set_object(found.map(|object| object.id), &mut self.links);
+        let placement = found.and_then(|object| object.daemon_set()).map(|spec| &spec.placement);
+        if index.placement() != placement {
+            index.set_placement(placement.cloned());
+            self.mentions.replace(slot, placement);
+            for &node in cluster.nodes() {
+                self.evaluate(slot, node, cluster, names);
+            }
+        }
+        self.status_changed(slot, cluster);
+    }
+
+    fn status_changed(&mut self, slot: usize, cluster: &Cluster) {
+        let object = self.list[slot].object().and_then(|object| cluster.object(object));
+        let (word, bit) = (&mut self.misscheduled[slot / 64], 1 << (slot % 64));
+        *word &= !bit;
+        if object.is_some_and(|object| object.status.misscheduled > 0) {
+            *word |= bit;
+        }
+    }
+
+    /// Takes note that something about a pod changed.
+    fn pod_changed(&mut self, id: PodId, body: &Body, cluster: &Cluster, names: &Names) {
+        let Some(pod) = cluster.pod(id) else { return };
+        let link = self.links.get(id);
+        let ordinary = pod.owner.is_some() && !pod.relabelled;
+        match body {
+            Body::PodBound { .. } if ordinary && link.is_member() && link.node == pod.node => {
+                if !link.is_counted() {
+                    self.count(id, link, pod);
+                }
+                self.mark(link);
+            }
+            Body::PodPhaseSet { .. }
+            | Body::PodConditionSet { .. }
+            | Body::PodDeleted { .. }
+            | Body::PodRestarted { .. }
+            | Body::PodUnschedulable { .. }
+            | Body::PodNominated { .. }
+                if ordinary =>
+            {
+                if link.is_member() {
+                    self.mark(link);
+                }
+            }
+            _ => {
+                self.detach(id, cluster);
+                self.attach(id, cluster, names);
+            }
+        }
+    }
+
+    fn mark(&mut self, link: Link) {
+        if let (Some(slot), Some(node)) = (link.slot(), link.node) {
+            self.list[slot].mark(node);
+        }
+    }
+
+    /// Counts a pod that is bound.
+    fn count(&mut self, id: PodId, link: Link, pod: &Pod) {
+        let (Some(slot), Some(node)) = (link.slot(), link.node) else { return };
+        if pod.bound {
+            self.links.set(id, link.counted());
+            self.list[slot].count_bound(node, 1);
+            self.masks.set(node, Fact::Scheduled, slot, true);
+        }
+    }
+
+    /// Takes a pod out of everything.
+    fn detach(&mut self, id: PodId, cluster: &Cluster) {
+        let link = self.links.get(id);
+        if let (Some(slot), Some(node)) = (link.slot(), link.node) {
+            let index = &mut self.list[slot];
+            if link.is_counted() && index.count_bound(node, -1) == 0 {
+                self.masks.set(node, Fact::Scheduled, slot, false);
+            }
+            if link.is_member() {
+                index.take_off(id, node, cluster, &mut self.links);
+            }
+            self.links.set(id, Link::default());
+        }
+        if self.strays.remove(&id) {
+            self.list.iter_mut().for_each(|index| index.forget_stray(id));
+        }
+    }
+
+    /// Puts a pod where it belongs.
+    fn attach(&mut self, id: PodId, cluster: &Cluster, names: &Names) {
+        let Some(pod) = cluster.pod(id).filter(|pod| !pod.gone) else { return };
+        let Some(owner) = pod.owner else {
+            // An orphan is everybody's whose selector selects it.
+            let strays = &mut self.strays;
+            self.list.iter_mut().for_each(|index| index.adopt(id, pod, cluster, names, strays));
+            return;
+        };
+        let Some(slot) = self.slot(owner, names) else { return };
+        let link = Link::new(slot, pod.node);
+        self.links.set(id, link);
+        self.count(id, link, pod);
+        self.list[slot].claim(id, pod, cluster, names, &mut self.links, &mut self.strays);
+    }
+}
+
+/// What all indexes share.
+struct Shared<'a> {
+    order: &'a mut NameOrder,
+    masks: &'a Masks,
+    links: &'a mut Links,
+    strays: &'a mut FxHashSet<PodId>,
+}
+
+/// The DaemonSet that an index is of.
+fn spec_of(object: Option<ObjectId>, cluster: &Cluster) -> Option<&DaemonSet> {
+    cluster.object(object?)?.daemon_set()
 }

@@ -1,9 +1,9 @@
 //! The answers that a sync gets from an index.
 
-use super::Index;
-use super::state::Set;
+use super::links::Links;
+use super::one::Index;
 use crate::actors::daemonset::manage::{self, FailedPods, Wanted};
-use crate::actors::daemonset::name_order::Rank;
+use crate::actors::daemonset::name_order::{NameOrder, Rank};
 use crate::actors::daemonset::outcome::SyncError;
 use crate::actors::daemonset::pod::{DaemonPod, Rules};
 use crate::actors::daemonset::rollout::{self, Limits, Stage, Step};
@@ -13,46 +13,34 @@ use crate::cluster::Cluster;
 use crate::event::Why;
 use crate::names::{Names, NodeId, PodId, Sym};
 
-/// Two sets as one, in order.
-fn merged<'a>(a: &'a Set, b: &'a Set) -> impl Iterator<Item = (Rank, NodeId)> + 'a {
-    let (mut a, mut b) = (a.iter().copied().peekable(), b.iter().copied().peekable());
-    std::iter::from_fn(move || match (a.peek(), b.peek()) {
-        (Some(x), Some(y)) if x < y => a.next(),
-        (Some(_), None) => a.next(),
-        _ => b.next(),
-    })
-}
-
 /// An index with the cluster that it is of: the view of a sync.
 pub(in crate::actors::daemonset) struct Indexed<'a> {
-    pub index: &'a Index,
-    pub cluster: &'a Cluster,
+    pub(super) index: &'a Index,
+    pub(super) links: &'a Links,
+    pub(super) order: &'a NameOrder,
+    pub(super) cluster: &'a Cluster,
 }
 
 impl Indexed<'_> {
-    /// The old pod of a node that has one.
-    fn old_pod(
+    fn nodes<'a>(&'a self, ranks: impl Iterator<Item = Rank> + 'a) -> impl Iterator<Item = NodeId> + 'a {
+        ranks.filter_map(|rank| self.order.node(rank))
+    }
+
+    /// Adds the old pods of nodes that have one.
+    fn old_pods(
         &self,
-        node: NodeId,
+        ranks: impl Iterator<Item = Rank>,
         rules: &Rules,
         names: &Names,
         pods: &mut Vec<DaemonPod>,
-    ) -> Option<DaemonPod> {
-        self.index.pods(node, self.cluster, names, pods);
-        match Stage::of(pods, rules) {
+    ) {
+        let old = |pods: &[DaemonPod]| match Stage::of(pods, rules) {
             Stage::Old(old) | Stage::Both { old, .. } => Some(old),
             _ => None,
+        };
+        for node in self.nodes(ranks) {
+            pods.extend(self.index.with_pods(node, self.links, self.cluster, names, old));
         }
-    }
-
-    fn old_pods(
-        &self,
-        nodes: impl Iterator<Item = (Rank, NodeId)>,
-        rules: &Rules,
-        names: &Names,
-    ) -> Vec<DaemonPod> {
-        let mut pods = Vec::new();
-        nodes.filter_map(|(_, node)| self.old_pod(node, rules, names, &mut pods)).collect()
     }
 }
 
@@ -70,12 +58,12 @@ impl View for Indexed<'_> {
     }
 
     fn is_live(&self, hash: Sym) -> bool {
-        self.index.labels.get(&hash).is_some_and(|count| *count > 0)
+        self.index.is_live(hash)
     }
 
     fn not_labelled(&self, hash: Sym) -> Vec<PodId> {
-        let others = self.index.members.iter().filter(|(_, member)| member.hash != hash);
-        let mut pods: Vec<_> = others.map(|(pod, _)| *pod).collect();
+        let claimed = self.index.claimed(self.links);
+        let mut pods: Vec<_> = claimed.filter(|pod| self.cluster.pod_revision_hash(*pod) != hash).collect();
         pods.sort_unstable();
         pods
     }
@@ -89,23 +77,28 @@ impl View for Indexed<'_> {
         wanted: &mut Wanted,
     ) {
         let sets = &self.index.sets;
-        let mut pods = Vec::new();
+        let with_pods = |node, wanted: &mut Wanted, act: &mut dyn FnMut(&[DaemonPod], &mut Wanted)| {
+            self.index.with_pods(node, self.links, self.cluster, names, |pods| act(pods, wanted));
+        };
         // Nodes without pods come in their places among the others; beyond the burst limit they are left for
         // the next sync.
         let mut needy = sets.needy.iter().take(burst).peekable();
-        for &(rank, node) in &sets.look {
-            while let Some((_, empty)) = needy.next_if(|empty| empty.0 < rank) {
-                wanted.creates.push(*empty);
+        for rank in sets.look.iter() {
+            while let Some(empty) = needy.next_if(|empty| *empty < rank) {
+                wanted.creates.extend(self.order.node(empty));
             }
-            let Some(eligibility) = self.index.nodes[node.index()].eligibility else { continue };
-            self.index.pods(node, self.cluster, names, &mut pods);
-            manage::node(node, eligibility, &pods, rules, failed, names, wanted);
+            let Some(node) = self.order.node(rank) else { continue };
+            let Some(eligibility) = self.index.state(node).eligibility else { continue };
+            with_pods(node, wanted, &mut |pods, wanted| {
+                manage::node(node, eligibility, pods, rules, failed, names, wanted);
+            });
         }
-        wanted.creates.extend(needy.map(|(_, node)| *node));
-        for &(_, node) in &sets.homeless {
-            self.index.pods(node, self.cluster, names, &mut pods);
-            let unbound = pods.iter().filter(|pod| !pod.bound);
-            wanted.deletes.extend(unbound.map(|pod| (*pod, Why::NodeMissing)));
+        wanted.creates.extend(self.nodes(needy));
+        for node in self.nodes(sets.homeless.iter()) {
+            with_pods(node, wanted, &mut |pods, wanted| {
+                let unbound = pods.iter().filter(|pod| !pod.bound);
+                wanted.deletes.extend(unbound.map(|pod| (*pod, Why::NodeMissing)));
+            });
         }
     }
 
@@ -113,27 +106,28 @@ impl View for Indexed<'_> {
         self.index.total.desired as usize
     }
 
-    fn step(&self, limits: &Limits, rules: &Rules, names: &Names) -> Result<Step, SyncError> {
+    fn step(&self, limits: &Limits, rules: &Rules, names: &Names, step: &mut Step) -> Result<(), SyncError> {
         let (sets, tally) = (&self.index.sets, &self.index.tally);
         let [[gone_bad, gone], [unwanted, candidates]] = &sets.old;
+        let Step { deletes, free_deletes, creates, free_creates } = step;
         if limits.max_surge == 0 {
             let room = rollout::room(limits.max_unavailable, tally.unavailable);
-            let mut deletes = self.old_pods(merged(gone_bad, gone), rules, names);
-            let free_deletes = deletes.len();
-            deletes.extend(self.old_pods(merged(unwanted, candidates).take(room), rules, names));
-            return Ok(Step { deletes, free_deletes, ..Step::default() });
+            self.old_pods(gone_bad.merged(gone), rules, names, deletes);
+            *free_deletes = deletes.len();
+            self.old_pods(unwanted.merged(candidates).take(room), rules, names, deletes);
+            return Ok(());
         }
-        if let Some((_, node)) = sets.old_missing.first() {
-            return Err(SyncError::NodeMissing { node: names.node_name(*node).to_owned() });
+        if let Some(node) = self.nodes(sets.old_missing.iter()).next() {
+            return Err(SyncError::NodeMissing { node: names.node_name(node).to_owned() });
         }
-        let mut deletes = self.old_pods(merged(&sets.both_available, gone_bad), rules, names);
-        let mut creates: Vec<_> = gone.iter().map(|(_, node)| *node).collect();
-        let (free_deletes, free_creates) = (deletes.len(), creates.len());
+        self.old_pods(sets.both_available.merged(gone_bad), rules, names, deletes);
+        creates.extend(self.nodes(gone.iter()));
+        (*free_deletes, *free_creates) = (deletes.len(), creates.len());
         let room = rollout::room(tally.available, limits.desired);
-        deletes.extend(self.old_pods(unwanted.iter().copied().take(room), rules, names));
+        self.old_pods(unwanted.iter().take(room), rules, names, deletes);
         let room = rollout::room(limits.max_surge, tally.surging);
-        creates.extend(candidates.iter().take(room).map(|(_, node)| *node));
-        Ok(Step { deletes, free_deletes, creates, free_creates })
+        creates.extend(self.nodes(candidates.iter().take(room)));
+        Ok(())
     }
 
     fn counts(&self, _rules: &Rules, _names: &Names) -> Counts {

@@ -14,9 +14,58 @@ pub struct RateLimit {
     pub burst: u32,
 }
 
+/// How a limit that may be missing is written: `{ per_second = 20, burst = 30 }` or `"unlimited"`.
+pub(in crate::actors) mod or_unlimited {
+    use std::fmt;
+
+    use serde::de::value::MapAccessDeserializer;
+    use serde::de::{Error, MapAccess, Visitor};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::RateLimit;
+
+    const UNLIMITED: &str = "unlimited";
+
+    pub fn serialize<S: Serializer>(limit: &Option<RateLimit>, to: S) -> Result<S::Ok, S::Error> {
+        match limit {
+            Some(limit) => limit.serialize(to),
+            None => to.serialize_str(UNLIMITED),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<RateLimit>, D::Error> {
+        from.deserialize_any(Limit)
+    }
+
+    struct Limit;
+
+    impl<'de> Visitor<'de> for Limit {
+        type Value = Option<RateLimit>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("\"unlimited\" or a limit such as { per_second = 20, burst = 30 }")
+        }
+
+        fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+            match text {
+                UNLIMITED => Ok(None),
+                other => Err(E::invalid_value(serde::de::Unexpected::Str(other), &self)),
+            }
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+            RateLimit::deserialize(MapAccessDeserializer::new(map)).map(Some)
+        }
+    }
+}
+
 /// A bucket of tokens. It is full at first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Bucket {
+pub(in crate::actors) struct Bucket {
     /// When the bucket would be full again.
     full_at: Option<Time>,
 }
