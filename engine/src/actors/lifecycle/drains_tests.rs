@@ -122,7 +122,9 @@ fn nodes_of_one_command_are_drained_one_after_the_other() {
     drain(&mut hand, node, &DrainOptions::default());
     drain(&mut hand, other, &DrainOptions::default());
     hand.until(3);
-    pods.map(|pod| hand.happen(Body::PodGone { pod }));
+    for pod in pods {
+        hand.happen(Body::PodGone { pod });
+    }
     hand.until(8);
     hand.happen(Body::PodGone { pod: third });
     hand.until(9);
