@@ -51,8 +51,7 @@ pub struct Part {
 /// # use kubetape_engine::log::{Lookup, Moment, Subject, seek};
 /// # let path = Path::new("run.tape");
 /// let position = seek(path, Moment::End)?;
-/// let name = position.names.find_sym("worker-1").expect("it is known");
-/// let node = position.cluster.node_by_name(name).expect("it is there");
+/// let node = position.names.find_node("worker-1").expect("it is known");
 /// let mut lookup = Lookup::open(path, &position)?;
 /// let parts: Vec<_> = lookup.parts().rev().filter(|part| lookup.touches(part, Subject::Node(node))).collect();
 /// let mut events = Vec::new();

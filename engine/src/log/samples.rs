@@ -127,11 +127,12 @@ pub(super) fn bodies(names: &mut Names) -> Vec<Body> {
             since: now,
         },
         Body::PodRestarted { pod, restarts: 4 },
-        Body::EvictionRefused { pod, message: reason },
         Body::PodGone { pod },
+        Body::NodeLeft { node },
+        // What came later comes last: logs of older versions end before it.
+        Body::EvictionRefused { pod, message: reason },
         Body::DrainRequested { node, options: doc },
         Body::DrainEnded { node, message: empty },
-        Body::NodeLeft { node },
     ]
 }
 

@@ -354,7 +354,8 @@ fn the_bytes_of_version_2_stay_what_they_are() {
 fn codes_of_kinds_stay_what_they_are() {
     let table: String = KINDS.iter().map(|(code, kind)| format!("{code} {kind}\n")).collect();
     let expected = include_str!("../../tests/logs/kinds.txt");
-    assert!(table.starts_with(expected), "a code is never used again for something else:\n{table}");
+    let kept = expected.lines().all(|line| table.lines().any(|found| found == line));
+    assert!(kept, "a code is never used again for something else:\n{table}");
 }
 
 #[test]

@@ -77,7 +77,8 @@ fn quantile(quantiles: &[Micros], draw: Draw) -> Micros {
     let (index, fraction) = ((position >> 64) as usize, ((position as u64) >> 32) as i128);
     let (low, high) = (quantiles[index], quantiles[(index + 1).min(last)]);
     let step = (i128::from(high.0) - i128::from(low.0)) * fraction;
-    Micros(low.0.saturating_add((step >> 32) as i64))
+    // To the nearest: a draw just below a quantile is that quantile.
+    Micros(low.0.saturating_add(((step + (1 << 31)) >> 32) as i64))
 }
 
 /// Quantiles of the standard normal distribution above its median, in units of the one at 90 %: shares in millionths,
