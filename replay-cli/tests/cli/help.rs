@@ -28,16 +28,19 @@ Commands:
                expected
   show         Show the state of a cluster at a moment, or its events
   node         Add what happens to a node to a log: it joins, leaves, is labelled, tainted,
-               cordoned, …
+               cordoned, drained, …
   apply        Apply manifests, as `kubectl apply` does
   check        Check manifests as the API server would, and say what is wrong where
   create       Print a manifest to begin with
   delete       Delete objects, as `kubectl delete` does
   synth        Make up a trace of any size
   bench        Measure how fast a workload is replayed
+  calibrate    Learn settings from a recording: how long its scheduler and kubelets took, and how
+               fast its controller could write
+  settings     Print all settings of controllers, scheduler and kubelets, as TOML with remarks
   conformance  Compare the engine with recordings of Kubernetes' own code
   sweep        Replay many combinations of traces, manifests, settings and seeds
-  log          Look at logs as files: count, check, repair
+  log          Look at logs as files, and make new ones of them
   completions  Print a completion script for a shell
   man          Print the manual page, or write the pages of all commands into a folder
   help         Print this message or the help of the given subcommand(s)
@@ -142,6 +145,7 @@ $ ls pages | grep node
 kubetape-node-capacity.1
 kubetape-node-condition.1
 kubetape-node-cordon.1
+kubetape-node-drain.1
 kubetape-node-join.1
 kubetape-node-label.1
 kubetape-node-leave.1

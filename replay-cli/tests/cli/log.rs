@@ -38,7 +38,7 @@ $ kubetape log cat traces/lesson.tape | tail -1
   #266  2026-11-24T02:18:59.117389Z kubelet                   -  pod default/fluentd-daemon-xmrxf is gone
 $ kubetape log head traces/lesson.tape -n 0
 $ kubetape log head traces/README.md
-error: traces/README.md is not a kubetape log: it begins with # Traces\n\nData t
+error: traces/README.md is not a kubetape log: it begins with # Traces/n/nData t
   hint: `kubetape import` makes a log from a recording, `kubetape node join` begins one by hand
 [exit status 2]
 

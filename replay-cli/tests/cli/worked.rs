@@ -97,32 +97,32 @@ fn revisions_one_after_the_other_break_the_budget() {
     Shell::new().check(&format!("kubetape explain {trace} rollout agent"), str![[r#"
 $ kubetape explain traces/suite/stuck/successive-revisions/trace.tape rollout agent
 default/agent is rolled out but for pods that are not available yet.
-This is how it was at 2026-01-01T00:01:04Z, after event #169.
+This is how it was at 2026-01-01T00:01:04Z, after event #149.
 Pods: 4 of the current template (revision 4), 0 of others; 0 nodes have an available one.
-The current template came with #118 at 2026-01-01T00:01:00Z: DaemonSet default/agent applied, generation 4 (user)
+The current template came with #104 at 2026-01-01T00:01:00Z: DaemonSet default/agent applied, generation 4 (user)
 Budget: 4 nodes should run a pod, maxUnavailable 1, of which 4 are used up
-Its pods last changed with #162 at 2026-01-01T00:01:03Z: pod default/agent-7f6kp is ready (kubelet)
+Its pods last changed with #144 at 2026-01-01T00:01:03Z: pod default/agent-7f6kp is ready (kubelet)
 
 Who holds the budget
   a: its new pod default/agent-j8n4r is not ready
-      since #152 at 2026-01-01T00:01:02Z: pod default/agent-j8n4r is not ready (kubelet)
+      since #135 at 2026-01-01T00:01:02Z: pod default/agent-j8n4r is not ready (kubelet)
   b: its new pod default/agent-sbmlf is not ready
-      since #151 at 2026-01-01T00:01:02Z: pod default/agent-sbmlf is not ready (kubelet)
+      since #134 at 2026-01-01T00:01:02Z: pod default/agent-sbmlf is not ready (kubelet)
   c: its new pod default/agent-xw8sn is not ready
-      since #150 at 2026-01-01T00:01:02Z: pod default/agent-xw8sn is not ready (kubelet)
+      since #133 at 2026-01-01T00:01:02Z: pod default/agent-xw8sn is not ready (kubelet)
   d: its new pod default/agent-7f6kp is not ready
-      since #166 at 2026-01-01T00:01:04Z: pod default/agent-7f6kp is not ready (kubelet)
+      since #147 at 2026-01-01T00:01:04Z: pod default/agent-7f6kp is not ready (kubelet)
 
 Fewer pods were available than the strategy promises, 4 times
-  2 of 4, where 3 are promised; first seen with #71 at 2026-01-01T00:00:24Z: DaemonSet default/agent status: 4 desired, 4 current, 2 ready, 2 up to date, 2 available (workloads/daemonset)
-      after #69 at 2026-01-01T00:00:24Z: pod default/agent-dfwvq is not ready (kubelet)
-  1 of 4, where 3 are promised; first seen with #104 at 2026-01-01T00:00:42Z: DaemonSet default/agent status: 4 desired, 3 current, 1 ready, 2 up to date, 1 available (workloads/daemonset)
-      after #99 at 2026-01-01T00:00:42Z: pod default/agent-fr2mv is not ready (kubelet)
-      after #100 at 2026-01-01T00:00:42Z: pod default/agent-szwzw is not ready (kubelet)
-  0 of 4, where 3 are promised; first seen with #156 at 2026-01-01T00:01:02Z: DaemonSet default/agent status: 4 desired, 3 current, 0 ready, 3 up to date, 0 available (workloads/daemonset)
-      after #150 at 2026-01-01T00:01:02Z: pod default/agent-xw8sn is not ready (kubelet)
-      after #151 at 2026-01-01T00:01:02Z: pod default/agent-sbmlf is not ready (kubelet)
-      after #152 at 2026-01-01T00:01:02Z: pod default/agent-j8n4r is not ready (kubelet)
+  2 of 4, where 3 are promised; first seen with #64 at 2026-01-01T00:00:24Z: DaemonSet default/agent status: 4 desired, 4 current, 2 ready, 2 up to date, 2 available (workloads/daemonset)
+      after #62 at 2026-01-01T00:00:24Z: pod default/agent-dfwvq is not ready (kubelet)
+  1 of 4, where 3 are promised; first seen with #93 at 2026-01-01T00:00:42Z: DaemonSet default/agent status: 4 desired, 3 current, 1 ready, 2 up to date, 1 available (workloads/daemonset)
+      after #88 at 2026-01-01T00:00:42Z: pod default/agent-fr2mv is not ready (kubelet)
+      after #89 at 2026-01-01T00:00:42Z: pod default/agent-szwzw is not ready (kubelet)
+  0 of 4, where 3 are promised; first seen with #139 at 2026-01-01T00:01:02Z: DaemonSet default/agent status: 4 desired, 3 current, 0 ready, 3 up to date, 0 available (workloads/daemonset)
+      after #133 at 2026-01-01T00:01:02Z: pod default/agent-xw8sn is not ready (kubelet)
+      after #134 at 2026-01-01T00:01:02Z: pod default/agent-sbmlf is not ready (kubelet)
+      after #135 at 2026-01-01T00:01:02Z: pod default/agent-j8n4r is not ready (kubelet)
 
 "#]]);
 }
@@ -184,7 +184,7 @@ traces/lesson.tape: same: three replays (one of them resumed after event #130) g
 traces/suite/stuck/cordoned-node/trace.tape: same: three replays (one of them resumed after event #16) gave the same 22 events, digest df14f7082de0a1a8a9f11db4b73ca410
 traces/suite/stuck/no-schedule-taint/trace.tape: same: three replays (one of them resumed after event #26) gave the same 38 events, digest 40cab9006e7235e6790bbc554cec95ba
 traces/suite/stuck/not-ready-node/trace.tape: same: three replays (one of them resumed after event #26) gave the same 41 events, digest 72828c136457468bfc8fda63008cafb6
-traces/suite/stuck/successive-revisions/trace.tape: same: three replays (one of them resumed after event #106) gave the same 212 events, digest b6cc0de97d9bfe27a3b3595260de790c
+traces/suite/stuck/successive-revisions/trace.tape: same: three replays (one of them resumed after event #106) gave the same 212 events, digest 50654bece92f9c8207a25cdce7759d70
 traces/suite/stuck/surge-host-port/trace.tape: same: three replays (one of them resumed after event #18) gave the same 32 events, digest 2d954d610903edb79cff8ac95ccd2d6a
 
 "#]],
