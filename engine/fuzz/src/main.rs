@@ -6,7 +6,7 @@
 //! kubetape-fuzz all --seconds 5
 //! ```
 //!
-//! Inputs are made from the seeds in `fuzz/seeds/`: bytes are changed, parts left out, doubled, swapped, joined with
+//! Inputs are made from the seeds in `engine/fuzz/seeds/`: bytes are changed, parts left out, doubled, swapped, joined with
 //! another seed's; JSON is changed by its structure, and logs by their frames, with all checksums made right again. The same
 //! seed number makes the same inputs. An input that fails is kept in the working folder, and the exit status is 1.
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the logs that the reader's and the recovery's inputs are made from. To be run when the format changes:
-#   fuzz/seeds/log/make.sh path/to/kubetape
+#   engine/fuzz/seeds/log/make.sh path/to/kubetape
 set -euo pipefail
 kubetape=$(realpath "$1")
 cd "$(dirname "$0")"
