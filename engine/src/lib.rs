@@ -73,7 +73,7 @@
 //! | [`time`], [`names`], [`quantity`] | moments and API seconds; interned names and dense ids; amounts |
 //! | [`saved`] | state as bytes, for checkpoints |
 //! | [`event`] | the vocabulary: every event, its track, its cause |
-//! | [`log`] | the file: format, writer, reader, recovery, checkpoints |
+//! | [`log`] | the file: format, writer, reader, recovery, checkpoints, the index of what frames touch |
 //! | [`selector`] | label selectors, node affinity and tolerations, compiled |
 //! | [`cluster`] | the state that events fold into |
 //! | [`disruption`], [`drain`] | what disruption budgets allow; which pods a drain takes from a node |
@@ -82,7 +82,10 @@
 //! | [`sim`] | virtual time, and the world in which actors act |
 //! | [`told`] | events and their causes in words, for those below |
 //! | [`replay`], [`diff`] | tracks played back or simulated; what differs between two logs |
+//! | [`explain`] | why a pod is, or is not, on a node; what a rollout waits for |
+//! | [`shadow`] | a recording's decisions held against what the actors would have decided |
 //! | [`settings`], [`calibrate`] | how actors behave; settings learnt from a recording |
+//! | [`redact`] | a log without its names, which replays the same |
 //! | [`import`], [`synth`], [`conformance`] | recordings made into logs; traces made up; the engine held against Kubernetes' own code |
 //!
 //! Looking for why a pod was deleted? [`event::Why`] lists the reasons, [`actors::daemonset`] decides on most of them, and

@@ -167,7 +167,6 @@ impl Add for Micros {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -96,7 +96,6 @@ fn set_based(text: &str) -> Option<(String, &str, Vec<String>)> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

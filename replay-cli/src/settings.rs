@@ -93,7 +93,6 @@ fn nearest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -91,7 +91,6 @@ fn decimal(number: &str, unit: i64) -> Option<i64> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -206,7 +206,6 @@ fn first_difference(expected: &Value, actual: &Value, path: &str) -> Option<Stri
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use serde_json::json;

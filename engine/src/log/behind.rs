@@ -161,7 +161,6 @@ fn work(
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::super::storage::MemoryStorage;
     use super::*;

@@ -169,7 +169,6 @@ fn within(to: Moment, seq: Seq, at: Time) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::cluster::Cluster;

@@ -68,24 +68,18 @@ mod window;
 mod writer;
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod damage_tests;
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod fault_tests;
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod fuzz_tests;
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod lookup_tests;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod seek_tests;
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests;
 
 pub use ahead::ReadAhead;

@@ -48,7 +48,6 @@ pub fn scan(storage: Box<dyn Storage>) -> Result<Scanned, LogError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::log::MemoryStorage;

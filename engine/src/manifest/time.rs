@@ -96,7 +96,6 @@ pub(crate) fn canonical(text: &str, micro: bool) -> Result<String, String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -23,7 +23,6 @@ pub fn parse_scaled(text: &str, scale: u32) -> Result<i64, QuantityError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -98,5 +98,4 @@ fn each_batch(
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests;

@@ -69,7 +69,6 @@ impl FromIterator<Track> for Tracks {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

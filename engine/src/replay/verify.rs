@@ -353,7 +353,6 @@ fn sketch(event: &Event, names: &Names) -> Sketch {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::cell::Cell;
 

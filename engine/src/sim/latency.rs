@@ -179,7 +179,6 @@ impl<'de> serde::de::Visitor<'de> for AsWritten {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -256,7 +256,6 @@ fn instance(agent: &Agent, number: u32) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::collections::BTreeSet;
 

@@ -144,7 +144,6 @@ fn minute(text: &str, line: usize) -> Result<Micros, FailuresError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

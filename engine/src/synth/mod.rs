@@ -36,5 +36,4 @@ pub use schedule::{Mix, Process, Rates};
 pub use trace::{BEGIN, Spec, Synth};
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests;

@@ -351,7 +351,6 @@ impl Source for Workload {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::actors::daemonset::DaemonSetController;

@@ -121,7 +121,6 @@ impl TaintWrites {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::actors::RateLimit;

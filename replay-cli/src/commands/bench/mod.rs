@@ -193,7 +193,6 @@ fn list(out: &mut Out) -> Result<ExitCode, CliError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -218,7 +218,6 @@ fn control_plane(document: &Document, object: &str) -> Finding {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

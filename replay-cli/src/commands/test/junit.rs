@@ -46,7 +46,6 @@ fn case(suite: &str, outcome: &Outcome, text: &mut String) -> std::fmt::Result {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::super::snapshot::LineDiff;
     use super::*;

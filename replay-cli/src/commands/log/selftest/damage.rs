@@ -136,7 +136,6 @@ fn go_on(left: MemoryStorage, found: &sample::Found, counts: &mut Counts) -> Res
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
