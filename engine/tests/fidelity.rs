@@ -10,7 +10,7 @@ use kubetape_engine::diff::{Comparison, Side, Strictness, When, diff};
 use kubetape_engine::event::{Event, Track, WorkloadStatus};
 use kubetape_engine::import::{self, Source};
 use kubetape_engine::names::{Names, Seq, sym};
-use kubetape_engine::replay::{Events, Plan, Sink, SourceError, Tracks, replay};
+use kubetape_engine::replay::{Events, Plan, Sink, SourceError, Timings, Tracks, replay};
 use kubetape_engine::time::{Micros, Time};
 
 /// Keeps a run.
@@ -49,15 +49,18 @@ struct Replayed {
 impl Replayed {
     fn new(folder: &Path, play: &str) -> Self {
         let (names, trace) = recording(folder);
-        let plan = Plan { play: Tracks::parse(play).unwrap(), names: names.clone(), ..Plan::default() };
+        let mut timings = Timings::default();
+        trace.iter().for_each(|event| timings.note(event));
+        let plan = Plan { play: Tracks::parse(play).unwrap(), timings, names: names.clone(), ..Plan::default() };
         let mut run = Kept::default();
         let (world, summary) = replay(&mut Events(trace.clone()), plan, &mut run, &mut |_, _| {}).unwrap();
         Replayed { names, trace, run_names: world.names, run: run.0, end: summary.end.unwrap() }
     }
 
     fn compare(&self, when: When) -> Comparison {
-        let side = |names: &Names, events| Side::from_events(names.clone(), events).known_until(self.end);
-        diff(|| Ok(side(&self.names, &self.trace)), || Ok(side(&self.run_names, &self.run)), when).unwrap()
+        let recorded = || Ok(Side::from_events(self.names.clone(), &self.trace));
+        let run = || Ok(Side::from_events(self.run_names.clone(), &self.run).known_until(self.end));
+        diff(recorded, run, when).unwrap()
     }
 
     /// Just before each thing that a person did to a DaemonSet: what came before had come to its end.
@@ -70,10 +73,11 @@ impl Replayed {
     }
 }
 
-/// Asserts that nothing differs, and shows what does.
-fn assert_same(comparison: &Comparison) {
-    let differs = comparison.moments.iter().find(|moment| !moment.is_same(Strictness::Placements));
-    assert!(differs.is_none(), "of {} moments, {differs:#?}", comparison.moments.len());
+/// Asserts that nothing differs, and says when what does.
+fn assert_same(name: &str, comparison: &Comparison) {
+    let differs = comparison.moments.iter().filter(|moment| !moment.is_same(Strictness::Placements));
+    let differs: Vec<_> = differs.map(|moment| (moment.at_a.to_string(), &moment.daemon_sets)).collect();
+    assert!(differs.is_empty(), "{name}: of {} moments, {differs:?}", comparison.moments.len());
 }
 
 const WORKLOADS_PLAYED: &str = "cluster,user,workloads/replicaset,workloads/deployment";
@@ -92,7 +96,7 @@ fn the_lesson_is_replayed_as_it_was_recorded() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../traces/lesson");
     let comparison = Replayed::new(&folder, WORKLOADS_PLAYED).compare(When::EverySettled);
     assert!(comparison.moments.len() >= 6, "{} settled moments", comparison.moments.len());
-    assert_same(&comparison);
+    assert_same("lesson", &comparison);
 }
 
 #[test]
@@ -102,9 +106,9 @@ fn a_thousand_nodes_end_as_they_were_recorded() {
     let phases = replayed.phase_ends();
     assert_eq!(phases.len(), 4, "registration, rollout, label storm, rolling update");
     for at in phases {
-        assert_same(&replayed.compare(When::At { a: at, b: at }));
+        assert_same("E-1000", &replayed.compare(When::At { a: at, b: at }));
     }
-    assert_same(&replayed.compare(When::EverySettled));
+    assert_same("E-1000", &replayed.compare(When::EverySettled));
 }
 
 #[test]
@@ -113,7 +117,7 @@ fn rollouts_are_replayed_as_they_were_recorded() {
     // Whoever of the others is played back, the controller decides the same.
     for others in ["", ",scheduler", ",scheduler,kubelet"] {
         let replayed = Replayed::new(&folder, &format!("{WORKLOADS_PLAYED}{others}"));
-        assert_same(&replayed.compare(When::EverySettled));
+        assert_same("rollout", &replayed.compare(When::EverySettled));
     }
 }
 
@@ -139,7 +143,7 @@ fn placements_and_statuses_are_the_recorded_ones_while_pods_behave_as_they_did()
         let replayed = Replayed::new(&folder, &format!("{WORKLOADS_PLAYED},scheduler,kubelet"));
         let comparison = replayed.compare(When::EverySettled);
         assert!(comparison.moments.len() > 1, "{name}");
-        assert_same(&comparison);
+        assert_same(&name, &comparison);
         for moment in &comparison.moments {
             let recorded = statuses(&replayed.names, &replayed.trace, moment.at_a);
             assert_eq!(statuses(&replayed.run_names, &replayed.run, moment.at_b), recorded, "{name}");
