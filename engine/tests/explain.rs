@@ -140,7 +140,7 @@ impl Lab {
                 if !image.contains("bad") {
                     self.kubelet(pod.changed, ready(ConditionStatus::True));
                 }
-            } else if image.contains("flaky") && pod.ready && pod.created.0 + 2 <= self.second {
+            } else if image.contains("flaky") && pod.ready && pod.created().0 + 2 <= self.second {
                 self.kubelet(pod.changed, ready(ConditionStatus::False));
             }
         }

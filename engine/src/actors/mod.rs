@@ -6,6 +6,7 @@ pub mod daemonset;
 pub mod kubelet;
 pub mod lifecycle;
 mod limit;
+mod pod_set;
 pub mod scheduler;
 
 pub use limit::RateLimit;

@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::object::{self, Object, ObjectSpec};
+use super::pod::Stamp;
 use super::{Cluster, Node, NodeCondition, Pod, Revision, shape};
 use crate::event::{Body, ConditionStatus, Event, Phase, PodCondition, Propagation, WorkloadStatus};
-use crate::names::{DocId, Names, NodeId, NodeSpecId, ObjectId, PodId, RevisionId, Seq, Sym, Taint, sym};
+use crate::names::{DocId, Names, NodeId, NodeSpecId, ObjectId, PodId, RevisionId, Seq, Sym, Taint};
 use crate::time::ApiSeconds;
 
 /// An event that does not fit the state. Nothing was changed.
@@ -499,7 +500,7 @@ impl Cluster {
         pod.changed = seq;
         let effective = match event.body {
             Body::PodDeleted { why, deadline, .. } => {
-                (pod.deleting, pod.deadline) = (Some(why), Some(deadline));
+                (pod.deleting, pod.deadline) = (Some(why), Stamp::of(deadline));
                 true
             }
             Body::PodAdopted { owner, .. } => {
@@ -525,7 +526,7 @@ impl Cluster {
             Body::PodPhaseSet { phase, .. } => std::mem::replace(&mut pod.phase, phase) != phase,
             Body::PodConditionSet { condition: PodCondition::Ready, status, since, .. } => {
                 pod.ready = status == ConditionStatus::True;
-                pod.ready_since = Some(since);
+                pod.ready_since = Stamp::of(since);
                 was_ready != pod.ready || was_ready_since != pod.ready_since
             }
             Body::PodRestarted { restarts, .. } => std::mem::replace(&mut pod.restarts, restarts) != restarts,
@@ -569,7 +570,6 @@ impl Cluster {
             name,
             namespace,
             shape,
-            created,
             phase: Phase::Pending,
             bound,
             ready: false,
@@ -577,8 +577,9 @@ impl Cluster {
             relabelled: false,
             gone: false,
             deleting: None,
-            ready_since: None,
-            deadline: None,
+            created: Stamp::of(created),
+            ready_since: Stamp::NONE,
+            deadline: Stamp::NONE,
             restarts: 0,
             made: seq,
             changed: seq,
@@ -587,9 +588,7 @@ impl Cluster {
         };
         self.occupy(id, pod);
         if let Some(owner) = owner {
-            let key = names.object_key(owner);
-            let node = node.filter(|_| key.kind == sym::DAEMON_SET);
-            self.ordinals.entry((key.kind, key.namespace, key.name)).or_default().used(node, ordinal);
+            self.ordinals.used(owner, node, ordinal, names);
         }
         self.list_pod(names, id, owner);
         if let Some(node) = node {
@@ -623,7 +622,9 @@ impl Cluster {
     fn pod_gone(&mut self, id: PodId) {
         self.unlist_pod(id);
         self.unlist_from_node(id);
-        self.relabelled.remove(&id);
+        if self.pods[id.index()].relabelled {
+            self.relabelled.remove(&id);
+        }
         self.pods[id.index()].gone = true;
         self.free_pods.push(id);
         self.live_pods -= 1;
@@ -695,8 +696,13 @@ fn replace<T: PartialEq>(place: &mut T, value: T) -> Change {
 
 /// Sets a label; gives its value before.
 fn set_label(labels: &mut Vec<(Sym, Sym)>, key: Sym, value: Sym) -> Option<Sym> {
-    match labels.iter_mut().find(|label| label.0 == key) {
-        Some(label) => Some(std::mem::replace(&mut label.1, value)),
+    match labels.iter().position(|label| label.0 == key) {
+        Some(at) => {
+            let before = std::mem::replace(&mut labels[at].1, value);
+            // A label that changes once changes again: next time it is found at once.
+            labels.swap(0, at);
+            Some(before)
+        }
         None => {
             labels.push((key, value));
             None

@@ -7,6 +7,7 @@ mod apply;
 mod by_name;
 mod node;
 mod object;
+mod ordinals;
 mod pod;
 mod revision;
 mod shape;
@@ -27,6 +28,7 @@ pub use shape::Shape;
 pub(crate) use shape::daemon_pod_doc;
 
 use by_name::ByName;
+use ordinals::Ordinals;
 
 use crate::event::ConditionStatus;
 use crate::names::{
@@ -62,43 +64,9 @@ pub struct Cluster {
     #[serde(with = "crate::saved::sorted")]
     template_labels: FxHashMap<DocId, Vec<(Sym, Sym)>>,
     shapes: Vec<Option<Box<Shape>>>,
-    /// The next ordinals of an owner (kind, namespace and name; they outlive incarnations).
-    #[serde(with = "crate::saved::sorted")]
-    ordinals: FxHashMap<(Sym, Sym, Sym), Ordinals>,
+    ordinals: Ordinals,
     last: Seq,
     now: Time,
-}
-
-/// How many pods an owner had before.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Ordinals {
-    /// A DaemonSet on each node, by the node's number.
-    on_nodes: Vec<u32>,
-    /// Everything else.
-    elsewhere: u32,
-}
-
-impl Ordinals {
-    fn next(&self, node: Option<NodeId>) -> u32 {
-        match node {
-            Some(node) => self.on_nodes.get(node.index()).copied().unwrap_or(0),
-            None => self.elsewhere,
-        }
-    }
-
-    /// Takes note that there is a pod with an ordinal.
-    fn used(&mut self, node: Option<NodeId>, ordinal: u32) {
-        let next = match node {
-            Some(node) => {
-                if self.on_nodes.len() <= node.index() {
-                    self.on_nodes.resize(node.index() + 1, 0);
-                }
-                &mut self.on_nodes[node.index()]
-            }
-            None => &mut self.elsewhere,
-        };
-        *next = (*next).max(ordinal + 1);
-    }
 }
 
 impl Cluster {
@@ -295,17 +263,15 @@ impl Cluster {
     }
 
     /// The ordinal of the next pod of an owner, for daemon pods on a node.
-    pub fn next_ordinal(&self, owner: ObjectKey, node: Option<NodeId>) -> u32 {
-        let node = node.filter(|_| owner.kind == sym::DAEMON_SET);
-        let ordinals = self.ordinals.get(&(owner.kind, owner.namespace, owner.name));
-        ordinals.map_or(0, |ordinals| ordinals.next(node))
+    pub fn next_ordinal(&self, owner: ObjectId, node: Option<NodeId>, names: &Names) -> u32 {
+        self.ordinals.next(owner, node, names)
     }
 
     /// Whether a pod is available, after `IsPodAvailable`: Ready for `minReadySeconds`, the boundary included.
     pub fn available(&self, pod: &Pod, min_ready_seconds: i64, now: Time) -> bool {
         pod.ready
             && (min_ready_seconds == 0
-                || pod.ready_since.is_some_and(|since| api_elapsed(since, min_ready_seconds, now)))
+                || pod.ready_since().is_some_and(|since| api_elapsed(since, min_ready_seconds, now)))
     }
 
     /// Whether a node's kubelet says it is ready.

@@ -23,8 +23,6 @@ pub struct Pod {
     pub namespace: Sym,
     /// What it is made from.
     pub shape: ShapeId,
-    /// `metadata.creationTimestamp`.
-    pub created: ApiSeconds,
     /// `status.phase`.
     pub phase: Phase,
     /// Whether `spec.nodeName` is set.
@@ -39,23 +37,57 @@ pub struct Pod {
     pub gone: bool,
     /// While it terminates: why.
     pub deleting: Option<Why>,
-    /// When condition Ready last changed; `None` if it was never reported.
-    pub ready_since: Option<ApiSeconds>,
-    /// `metadata.deletionTimestamp`, once deletion was accepted.
-    pub deadline: Option<ApiSeconds>,
     /// Containers restarted so far.
     pub restarts: u32,
     /// The event that created it.
     pub made: Seq,
     /// The last event about it.
     pub changed: Seq,
+    pub(super) created: Stamp,
+    pub(super) ready_since: Stamp,
+    pub(super) deadline: Stamp,
     /// Its position among its owner's pods (or the namespace's orphans).
     pub(super) owner_slot: u32,
     /// Its position among its node's pods.
     pub(super) node_slot: u32,
 }
 
+/// A timestamp that may be missing, in half the room: there are millions. Reaches from 1970 to 2106; what lies outside
+/// counts as the nearest that lies within.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Stamp(u32);
+
+impl Stamp {
+    /// No timestamp.
+    pub const NONE: Stamp = Stamp(u32::MAX);
+
+    /// A timestamp.
+    pub fn of(seconds: ApiSeconds) -> Stamp {
+        // The clamp leaves what fits.
+        Stamp(seconds.0.clamp(0, i64::from(u32::MAX - 1)) as u32)
+    }
+
+    fn get(self) -> Option<ApiSeconds> {
+        (self != Stamp::NONE).then_some(ApiSeconds(i64::from(self.0)))
+    }
+}
+
 impl Pod {
+    /// `metadata.creationTimestamp`.
+    pub fn created(&self) -> ApiSeconds {
+        self.created.get().unwrap_or_default()
+    }
+
+    /// When condition Ready last changed; `None` if it was never reported.
+    pub fn ready_since(&self) -> Option<ApiSeconds> {
+        self.ready_since.get()
+    }
+
+    /// `metadata.deletionTimestamp`, once deletion was accepted.
+    pub fn deadline(&self) -> Option<ApiSeconds> {
+        self.deadline.get()
+    }
+
     /// Whether deletion was asked for and the pod is still there.
     pub fn terminating(&self) -> bool {
         self.deleting.is_some()
@@ -64,5 +96,25 @@ impl Pod {
     /// Whether it has ended: Failed or Succeeded.
     pub fn terminal(&self) -> bool {
         matches!(self.phase, Phase::Failed | Phase::Succeeded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_stays_small() {
+        assert!(size_of::<Pod>() <= 80, "{}", size_of::<Pod>());
+    }
+
+    #[test]
+    fn stamps_are_what_they_were_made_of() {
+        assert_eq!(Stamp::NONE.get(), None);
+        for (seconds, expected) in
+            [(0, 0), (1_795_488_363, 1_795_488_363), (-5, 0), (i64::MAX, 4_294_967_294)]
+        {
+            assert_eq!(Stamp::of(ApiSeconds(seconds)).get(), Some(ApiSeconds(expected)));
+        }
     }
 }

@@ -54,7 +54,7 @@ impl World {
         let doc = self.cluster.object(owner).unwrap().daemon_set().unwrap().pod_doc;
         let shape = PodShape { doc, revision_hash: Sym::EMPTY, template_generation: Some(1) };
         let shape = self.names.shape(shape);
-        let ordinal = self.cluster.next_ordinal(self.names.object_key(owner), Some(node));
+        let ordinal = self.cluster.next_ordinal(owner, Some(node), &self.names);
         let (owner, node, namespace) = (Some(owner), Some(node), sym::DEFAULT);
         let created = ApiSeconds(0);
         let name = Sym::EMPTY;

@@ -121,7 +121,7 @@ impl Log {
         };
         let shape = self.names.shape(PodShape { doc, revision_hash: hash, template_generation: None });
         let key = self.names.object_key(owner);
-        let ordinal = self.cluster.next_ordinal(key, Some(node_id));
+        let ordinal = self.cluster.next_ordinal(owner, Some(node_id), &self.names);
         self.pods.insert((self.names.text(key.name).to_owned(), node.to_owned()), pod);
         let (owner, node, namespace, created) =
             (Some(owner), Some(node_id), sym::DEFAULT, self.now.api_seconds());

@@ -221,7 +221,8 @@ impl Maker<'_> {
         let made_by = pod.made_by.map(|owner| self.names.object_key(owner).kind);
         let track = made_by.map_or(Track::OtherWorkloads, track_of);
         let for_node = made_by == Some(sym::DAEMON_SET) || !pod.bound || self.names_its_node(pod);
-        let &Pod { made_by: owner, ordinal, name, namespace, shape, created, .. } = pod;
+        let &Pod { made_by: owner, ordinal, name, namespace, shape, .. } = pod;
+        let created = pod.created();
         let node = pod.node.filter(|_| for_node);
         self.push(track, Body::PodCreated { pod: id, owner, node, ordinal, name, namespace, shape, created });
         match pod.owner {
@@ -239,7 +240,7 @@ impl Maker<'_> {
         if pod.phase != Phase::Pending {
             self.push(Track::Kubelet, Body::PodPhaseSet { pod: id, phase: pod.phase, reason: Sym::EMPTY });
         }
-        if let Some(since) = pod.ready_since {
+        if let Some(since) = pod.ready_since() {
             let status = if pod.ready { ConditionStatus::True } else { ConditionStatus::False };
             let condition = PodCondition::Ready;
             self.push(Track::Kubelet, Body::PodConditionSet { pod: id, condition, status, since });
@@ -247,7 +248,7 @@ impl Maker<'_> {
         if pod.restarts > 0 {
             self.push(Track::Kubelet, Body::PodRestarted { pod: id, restarts: pod.restarts });
         }
-        if let (Some(why), Some(deadline)) = (pod.deleting, pod.deadline) {
+        if let (Some(why), Some(deadline)) = (pod.deleting, pod.deadline()) {
             let left = (deadline.0 - self.at.api_seconds().0).max(0);
             let grace_s = u32::try_from(left).unwrap_or(u32::MAX);
             self.push(track, Body::PodDeleted { pod: id, why, grace_s, deadline });

@@ -157,8 +157,8 @@ fn start(
         source,
         sink,
         progress,
-        pending: VecDeque::new(),
-        buffer: Vec::new(),
+        pending: Vec::new(),
+        next: 0,
         exhausted: false,
         read: 0,
         injections: injections.into(),
@@ -211,9 +211,9 @@ struct Run<'a> {
     source: &'a mut dyn Source,
     sink: &'a mut dyn Sink,
     progress: &'a mut dyn FnMut(u64, Time),
-    /// Events of the trace that were read and not yet played.
-    pending: VecDeque<Event>,
-    buffer: Vec<Event>,
+    /// Events of the trace that were read; those from `next` on are not yet played.
+    pending: Vec<Event>,
+    next: usize,
     exhausted: bool,
     /// How many events of the trace were played or passed over.
     read: u64,
@@ -285,7 +285,7 @@ impl Run<'_> {
         self.world = World::resume(from.names, from.cluster, from.seq, actors, &memory.actors)?;
         self.playback = Playback::resume(plays, memory.playback);
         while self.read < memory.read && self.peek()?.is_some() {
-            self.pending.pop_front();
+            self.next += 1;
             self.read += 1;
         }
         self.injections.drain(..(memory.injected as usize).min(self.injections.len()));
@@ -322,24 +322,24 @@ impl Run<'_> {
 
     /// The next event of the trace.
     fn peek(&mut self) -> Result<Option<&Event>, ReplayError> {
-        while self.pending.is_empty() && !self.exhausted {
-            self.buffer.clear();
+        while self.next == self.pending.len() && !self.exhausted {
+            self.pending.clear();
+            self.next = 0;
             let more =
-                self.source.next(&mut self.world.names, &mut self.buffer).map_err(ReplayError::Source)?;
+                self.source.next(&mut self.world.names, &mut self.pending).map_err(ReplayError::Source)?;
             self.exhausted = !more;
             if self.exhausted {
                 self.trace_end = self.trace_end.max(self.source.known_until());
             }
-            self.pending.extend(self.buffer.drain(..));
         }
-        Ok(self.pending.front())
+        Ok(self.pending.get(self.next))
     }
 
     fn play(&mut self, now: Time) -> Result<(), ReplayError> {
         while let Some(&event) = self.peek()?
             && event.at <= now
         {
-            self.pending.pop_front();
+            self.next += 1;
             self.read += 1;
             let seq = Seq(self.read);
             let played = self.playback.play(&mut self.world, seq, &event);

@@ -47,11 +47,14 @@ pub const UNMENTIONED_KEYS: [&str; 6] = [
 /// The letters of generated names: no vowels but `a` and `e`, nothing that looks like something else.
 const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
-/// Makes the nodes of one cluster. Which node a number is follows from the seed and the number alone.
+/// Makes the nodes of one cluster. Which node a number is follows from the seed, the number and how many nodes the
+/// cluster begins with.
 #[derive(Clone, Debug)]
 pub(super) struct NodeMaker {
     seed: Seed,
     pools: NodePools,
+    /// The nodes that the cluster begins with, by what is drawn for them, in order of their names.
+    listed: Vec<u32>,
     /// By machine.
     resources: Vec<ResourcesId>,
     /// The symbols of labels that are the same for all nodes of a machine, by machine.
@@ -62,7 +65,9 @@ pub(super) struct NodeMaker {
 }
 
 impl NodeMaker {
-    pub fn new(seed: Seed, pools: NodePools, names: &mut Names) -> NodeMaker {
+    /// A maker for a cluster that begins with so many nodes. They are numbered by name: that is the order in which an
+    /// API server lists them, and so the order in which recordings begin with them.
+    pub fn new(seed: Seed, pools: NodePools, nodes: u32, names: &mut Names) -> NodeMaker {
         let machines = pools.provider.machines();
         let resources = machines.iter().map(|machine| resources(machine, names)).collect();
         let fixed = machines.iter().map(|machine| fixed_labels(pools, machine, names)).collect();
@@ -74,18 +79,28 @@ impl NodeMaker {
         let zone_keys = keys.iter().map(|key| names.sym(key)).collect();
         let values: Vec<Sym> = (0..SELECTED_VALUES).map(|n| names.sym(&format!("v{n}"))).collect();
         let selected = SELECTED_KEYS.iter().map(|key| (names.sym(key), values.clone())).collect();
-        NodeMaker { seed, pools, resources, fixed, zones, zone_keys, selected }
+        let listed = Vec::new();
+        let mut maker = NodeMaker { seed, pools, listed, resources, fixed, zones, zone_keys, selected };
+        let mut listed: Vec<u32> = (0..nodes).collect();
+        listed.sort_by_cached_key(|number| maker.name(*number));
+        maker.listed = listed;
+        maker
     }
 
-    /// Which machine a node is.
-    fn machine(&self, number: u32) -> usize {
+    /// What decides about a node: the draws with this number are its own.
+    fn drawn(&self, number: u32) -> u32 {
+        self.listed.get(number as usize).copied().unwrap_or(number)
+    }
+
+    /// Which machine a draw makes a node.
+    fn machine(&self, drawn: u32) -> usize {
         let weights = self.pools.provider.machines().iter().map(|machine| machine.weight);
-        self.seed.draw(Purpose::Machine, u64::from(number), 0).weighted(weights)
+        self.seed.draw(Purpose::Machine, u64::from(drawn), 0).weighted(weights)
     }
 
     /// Which zone a node is in; 0 where there are none.
     pub fn zone(&self, number: u32) -> usize {
-        self.seed.draw(Purpose::Zone, u64::from(number), 0).below(self.zones.len())
+        self.seed.draw(Purpose::Zone, u64::from(self.drawn(number)), 0).below(self.zones.len())
     }
 
     /// Which zone a loss is in.
@@ -95,7 +110,9 @@ impl NodeMaker {
 
     /// Which value of a key of [`SELECTED_KEYS`] a node joins with.
     pub fn initial_value(&self, number: u32, key: usize) -> usize {
-        self.seed.draw(Purpose::InitialValue, u64::from(number), key as u64).below(SELECTED_VALUES)
+        self.seed
+            .draw(Purpose::InitialValue, u64::from(self.drawn(number)), key as u64)
+            .below(SELECTED_VALUES)
     }
 
     /// A key of [`SELECTED_KEYS`] with the symbols of its values.
@@ -106,9 +123,9 @@ impl NodeMaker {
 
     /// The n-th node of the cluster.
     pub fn make(&self, number: u32, names: &mut Names) -> (NodeId, NodeSpecId) {
-        let kind = self.machine(number);
+        let kind = self.machine(self.drawn(number));
         let machine = &self.pools.provider.machines()[kind];
-        let name = names.sym(&self.name(number, machine));
+        let name = names.sym(&self.name(self.drawn(number)));
         let mut labels = Vec::with_capacity(self.fixed[kind].len() + 6);
         labels.extend_from_slice(&self.fixed[kind]);
         labels.push((sym::HOSTNAME_LABEL, name));
@@ -129,8 +146,9 @@ impl NodeMaker {
         (names.node(name), spec)
     }
 
-    /// A name in the provider's manner; no two numbers have the same.
-    fn name(&self, number: u32, machine: &Machine) -> String {
+    /// A name in the provider's manner; no two draws have the same.
+    fn name(&self, number: u32) -> String {
+        let machine = &self.pools.provider.machines()[self.machine(number)];
         let (block, within) = (number >> 20, number & 0xf_ffff);
         let group = self.seed.draw(Purpose::Naming, u64::from(block), machine.weight.into()).0 as u32;
         let pool = machine.pool;
@@ -211,7 +229,7 @@ mod tests {
         ] {
             let mut names = Names::new();
             let pools = NodePools { provider, labels: LabelSet::Full };
-            let maker = NodeMaker::new(Seed(5), pools, &mut names);
+            let maker = NodeMaker::new(Seed(5), pools, 1_000, &mut names);
             let mut seen = BTreeSet::new();
             for number in (0..2_000).chain((1 << 20)..(1 << 20) + 50) {
                 let (node, spec) = maker.make(number, &mut names);

@@ -258,8 +258,13 @@ impl Workload {
         true
     }
 
+    /// How many nodes there are to be.
+    fn nodes_wanted(&self) -> u32 {
+        self.scale.of(self.preset.nodes, 20)
+    }
+
     fn nodes(&mut self, names: &mut Names, out: &mut Vec<Event>) {
-        let count = self.scale.of(self.preset.nodes, 20) as usize;
+        let count = self.nodes_wanted() as usize;
         let mut churn = self.making.take().unwrap_or_else(|| self.start(names));
         let begin = out.len();
         while self.joined.len() < count && out.len() - begin < BATCH {
@@ -276,7 +281,12 @@ impl Workload {
     fn start(&self, names: &mut Names) -> Churn {
         let lean = self.preset.nodes > 100_000;
         let labels = if lean { LabelSet::Lean } else { LabelSet::Full };
-        let maker = NodeMaker::new(self.seed, NodePools { labels, ..NodePools::default() }, names);
+        let maker = NodeMaker::new(
+            self.seed,
+            NodePools { labels, ..NodePools::default() },
+            self.nodes_wanted(),
+            names,
+        );
         let daemon_sets = (0..self.preset.daemon_sets).map(|number| {
             let reach = match self.preset.kind {
                 Kind::Churn => Reach::of(number),
@@ -379,15 +389,15 @@ mod tests {
     #[test]
     fn presets_made_small_give_the_same_runs_as_ever() {
         let expected: [(&str, u32, &str); 9] = [
-            ("rollout-5k", 100_000, "6144e1d97f1967d3bde21216250984b8"),
-            ("rollout-20k", 20_000, "0e36344676f32fdde0b98fc290dccb60"),
-            ("rolling-update-5k", 100_000, "4b3d041a6d5891635b61960ebe51952e"),
-            ("label-5k", 20_000, "153e413d81aa2263b1c1f81de32f89a1"),
-            ("unmentioned-label", 2_000, "f213914fc1ebbf8875d4e2c797eda1b5"),
-            ("churn-1k", 3_000, "6b16b9259f7dbd4fee192ad845f79ff6"),
-            ("churn-5k", 5_000, "fca80065b55898ae1917cf345f3851b6"),
-            ("churn-100k", 1_000, "03e3b5cb77efb7e151557df3965018d8"),
-            ("rollout-1m", 300, "54955a6a48c26b418a0ff2599fff97b8"),
+            ("rollout-5k", 100_000, "981dd75b352ef21d60ec881216d9fec1"),
+            ("rollout-20k", 20_000, "91d6502f066aa39160f7ecadfdf98bd9"),
+            ("rolling-update-5k", 100_000, "a576cda6efec7822cad38eb37ac34361"),
+            ("label-5k", 20_000, "7dd98736f0bc3f399ef755cef1421d2f"),
+            ("unmentioned-label", 2_000, "d8a61397ff859b40d1ab781c1ceb6189"),
+            ("churn-1k", 3_000, "41aa926f3828325a48bc6e21874a6490"),
+            ("churn-5k", 5_000, "6696ec379778eb1578cc7a4eeeb6c777"),
+            ("churn-100k", 1_000, "173a581e3d7f31ea9c8ee2dfbe9c6244"),
+            ("rollout-1m", 300, "e3a5ff3e20dd7fac099d28c00e60bbbc"),
         ];
         let found = expected.map(|(name, scale, _)| (name, scale, run(find(name).unwrap(), Scale(scale)).0));
         let found = found.each_ref().map(|(name, scale, digest)| (*name, *scale, digest.as_str()));

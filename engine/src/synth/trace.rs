@@ -161,7 +161,7 @@ impl Synth {
 /// The makers of a trace.
 fn start(spec: &Spec, names: &mut Names) -> (Churn, Schedule) {
     let seed = Seed(spec.seed);
-    let maker = NodeMaker::new(seed, spec.pools, names);
+    let maker = NodeMaker::new(seed, spec.pools, spec.nodes, names);
     let daemon_sets = (0..spec.daemon_sets).map(|number| {
         let daemon_set = DaemonSetMaker::new(number, Reach::of(number), names);
         if spec.ten_percent { daemon_set.max_unavailable("10%") } else { daemon_set }

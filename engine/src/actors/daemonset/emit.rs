@@ -33,7 +33,7 @@ pub(super) fn emit(context: &mut Context<'_>, flight: &mut Flight, write: &Write
             emit.draft(flight.woken_by, Body::PodLabelSet { pod: *pod, key, value });
         }
         Write::Report(report) => emit.report(report),
-        Write::Create(creation) => emit.create(creation, flight.hash),
+        Write::Create(creation) => emit.create(creation, flight),
         Write::Refused(node, reason) => {
             let reason = emit.context.names.sym(reason);
             let node = Some(*node);
@@ -123,20 +123,25 @@ impl Emitter<'_, '_> {
         self.draft(cause, Body::Reported { object: self.object.id, node, reason, message });
     }
 
-    fn create(&mut self, creation: &Creation, revision_hash: Sym) {
+    fn create(&mut self, creation: &Creation, flight: &mut Flight) {
         let object = self.object;
-        let shape = self.context.names.shape(PodShape {
+        let shape = PodShape {
             doc: self.spec.pod_doc,
-            revision_hash,
+            revision_hash: flight.hash,
             template_generation: Some(self.spec.template_generation),
-        });
+        };
+        // The template may change while a sync is under way.
+        let shape = match flight.shape.filter(|known| known.0 == shape) {
+            Some(known) => known.1,
+            None => flight.shape.insert((shape, self.context.names.shape(shape))).1,
+        };
         let node = Some(creation.node);
         let body = Body::PodCreated {
             // The slot is assigned when the event happens.
             pod: PodId::from_index(0),
             owner: Some(object.id),
             node,
-            ordinal: self.context.cluster.next_ordinal(object.key, node),
+            ordinal: self.context.cluster.next_ordinal(object.id, node, self.context.names),
             name: Sym::EMPTY,
             namespace: object.key.namespace,
             shape,

@@ -8,7 +8,7 @@ use super::Key;
 use super::outcome::{Creation, Deletion, Report, SyncOutcome};
 use super::revision::RevisionOperation;
 use crate::event::WorkloadStatus;
-use crate::names::{NodeId, ObjectId, PodId, Seq, Sym};
+use crate::names::{NodeId, ObjectId, PodId, PodShape, Seq, ShapeId, Sym};
 use crate::time::{Micros, Time};
 
 /// One call of the API server.
@@ -46,6 +46,9 @@ pub(super) struct Flight {
     pub requeue_after: Option<Micros>,
     /// Before this moment nothing is written; `None` for no such moment.
     pub not_before: Option<Time>,
+    /// The shape of the last pod that was created.
+    #[serde(skip)]
+    pub shape: Option<(PodShape, ShapeId)>,
 }
 
 impl Flight {
@@ -69,6 +72,7 @@ impl Flight {
             failed: out.error.is_some(),
             requeue_after: out.requeue_after,
             not_before: None,
+            shape: None,
         }
     }
 }

@@ -194,8 +194,8 @@ impl Asked<'_> {
             _ => Limits { max_surge: NO_LIMIT, desired: -NO_LIMIT, ..limits },
         };
         let (mut step, mut all) = (Step::default(), Step::default());
-        let done = view.step(&limits, self.rules, self.names, &mut step);
-        if done.and_then(|()| view.step(&unlimited, self.rules, self.names, &mut all)).is_err() {
+        let done = view.step(&limits, self.rules, self.names, usize::MAX, &mut step);
+        if done.and_then(|()| view.step(&unlimited, self.rules, self.names, usize::MAX, &mut all)).is_err() {
             return Wants::default();
         }
         let burst = self.settings.burst_replicas;

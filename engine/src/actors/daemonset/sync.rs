@@ -179,7 +179,7 @@ impl Sync<'_> {
         let limits = Limits::resolve(&self.spec.strategy, desired)?;
         let mut step = std::mem::take(&mut self.scratch.step);
         step.clear();
-        view.step(&limits, rules, names, &mut step)?;
+        view.step(&limits, rules, names, self.settings.burst_replicas, &mut step)?;
         let why = |pod: &DaemonPod| match pod.phase {
             Phase::Failed => Why::Failed,
             Phase::Succeeded => Why::Succeeded,

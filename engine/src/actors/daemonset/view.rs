@@ -44,11 +44,19 @@ pub(super) trait View {
     /// How many nodes should run a pod.
     fn desired(&self) -> usize;
 
-    /// One step of a rolling update, put into `step`, which is empty.
+    /// One step of a rolling update, put into `step`, which is empty. What lies beyond `burst` creations or deletions
+    /// is left out or not: nobody asks.
     ///
     /// # Errors
     /// As `rollingUpdate`.
-    fn step(&self, limits: &Limits, rules: &Rules, names: &Names, step: &mut Step) -> Result<(), SyncError>;
+    fn step(
+        &self,
+        limits: &Limits,
+        rules: &Rules,
+        names: &Names,
+        burst: usize,
+        step: &mut Step,
+    ) -> Result<(), SyncError>;
 
     /// The status's counters.
     fn counts(&self, rules: &Rules, names: &Names) -> Counts;
@@ -114,7 +122,14 @@ impl View for FullPass<'_> {
         self.fleet.nodes.iter().filter(|(_, eligibility)| eligibility.should_run).count()
     }
 
-    fn step(&self, limits: &Limits, rules: &Rules, names: &Names, step: &mut Step) -> Result<(), SyncError> {
+    fn step(
+        &self,
+        limits: &Limits,
+        rules: &Rules,
+        names: &Names,
+        _burst: usize,
+        step: &mut Step,
+    ) -> Result<(), SyncError> {
         *step = rollout::step(self.fleet, limits, rules, names)?;
         Ok(())
     }

@@ -12,9 +12,10 @@ mod timers;
 
 use std::collections::BTreeMap;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
+use crate::actors::pod_set::PodSet;
 use crate::cluster::{Change, Cluster, Pod};
 use crate::event::{Body, ConditionStatus, Event, Kind, Kinds, Phase, PodCondition, Track};
 use crate::names::{Names, NodeId, PodId, Seq, Sym, sym};
@@ -41,9 +42,9 @@ pub struct Kubelet {
     pulled: BTreeMap<(NodeId, Sym), Time>,
     /// Pods whose container has crashed.
     backoffs: BTreeMap<PodId, Backoff>,
-    /// Pods that were seen to in one act.
+    /// Pods that were seen to in one act, as a set and as a list.
     #[serde(skip)]
-    done: FxHashSet<PodId>,
+    done: (PodSet, Vec<PodId>),
 }
 
 /// How the restarts of a pod's container are delayed.
@@ -282,7 +283,10 @@ impl Actor for Kubelet {
             self.report_readiness(context, node, cause);
         }
         // Answers are applied after the call, so a second timer of one pod at one moment must not find it again.
-        self.done.clear();
+        let (seen_to, list) = &mut self.done;
+        list.drain(..).for_each(|pod| {
+            seen_to.remove(pod);
+        });
         let mut again = Vec::new();
         while let Some(&timer) = self.timers.peek()
             && timer.at <= context.now
@@ -290,7 +294,7 @@ impl Actor for Kubelet {
             self.timers.pop();
             let cluster = context.cluster;
             let Some(pod) = Self::find(cluster, &timer) else { continue };
-            if self.done.contains(&timer.pod) {
+            if self.done.0.contains(timer.pod) {
                 again.push(timer);
                 continue;
             }
@@ -314,7 +318,8 @@ impl Actor for Kubelet {
                 Deed::Restart { restarts } => self.start(context, &timer, pod, restarts),
                 Deed::Fail => Self::fail(context, &timer, pod),
             }
-            self.done.insert(timer.pod);
+            self.done.0.insert(timer.pod);
+            self.done.1.push(timer.pod);
         }
         again.into_iter().for_each(|timer| self.set(timer));
     }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cluster::{Change, Cluster, Shape};
 use crate::event::{Body, Event, Kind, Kinds, Track};
-use crate::names::{Names, NodeId, PodId, Seq};
+use crate::names::{Names, NodeId, PodId, Seq, ShapeId, Sym};
 use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
 use crate::time::{Micros, Time};
@@ -74,6 +74,8 @@ pub struct Scheduler {
     usage: Usage,
     /// Pods to try now, by what decides whose turn it is: priority, the event that created it, slot, cause.
     due: Vec<(i64, Seq, PodId, Seq)>,
+    /// `default-scheduler`, once a pod has named it.
+    own_name: Option<Sym>,
     now: Time,
 }
 
@@ -121,12 +123,18 @@ impl Scheduler {
     /// then by the event that created them.
     fn take_due(&mut self, context: &Context<'_>) {
         let (cluster, names) = (context.cluster, &*context.names);
-        let turn = |id: PodId, cause: Seq| {
+        // Pods of one template come together.
+        let mut known: Option<(ShapeId, i32)> = None;
+        let mut turn = |id: PodId, cause: Seq| {
             let pod = cluster.pod(id)?;
             if pod.gone || pod.bound || pod.terminating() || pod.terminal() {
                 return None;
             }
-            let priority = cluster.shape(pod.shape).map_or(0, |shape| cluster.priority(shape, names).0);
+            let priority = || cluster.shape(pod.shape).map_or(0, |shape| cluster.priority(shape, names).0);
+            let (_, priority) = match known.filter(|known| known.0 == pod.shape) {
+                Some(known) => known,
+                None => *known.insert((pod.shape, priority())),
+            };
             Some((-i64::from(priority), pod.made, id, cause))
         };
         self.due.clear();
@@ -146,8 +154,11 @@ impl Scheduler {
         let cluster = context.cluster;
         let Some(pod) = cluster.pod(id) else { return };
         let Some(shape) = cluster.shape(pod.shape) else { return };
-        if context.names.text(shape.scheduler) != "default-scheduler" {
-            return;
+        if self.own_name != Some(shape.scheduler) {
+            if context.names.text(shape.scheduler) != "default-scheduler" {
+                return;
+            }
+            self.own_name = Some(shape.scheduler);
         }
         let chosen = match pod.node {
             Some(node) => self.one_node(context, shape, node),
@@ -231,7 +242,6 @@ impl Actor for Scheduler {
         self.now = event.at;
         match event.body {
             Body::PodCreated { pod, .. } => {
-                self.usage.forget(cluster, pod);
                 let unbound = cluster.pod(pod).is_some_and(|p| !p.bound);
                 if unbound {
                     self.fresh.push_back((event.at + self.settings.bind_us, pod, seq));

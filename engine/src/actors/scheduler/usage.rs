@@ -1,5 +1,6 @@
 //! What the pods on each node use. Pods count from binding until they end or are gone, terminating or not.
 
+use crate::actors::pod_set::PodSet;
 use crate::cluster::{Cluster, Shape};
 use crate::names::{Names, NodeId, PodId, ResourceList, ShapeId, Sym, sym};
 
@@ -7,8 +8,8 @@ use crate::names::{Names, NodeId, PodId, ResourceList, ShapeId, Sym, sym};
 #[derive(Debug, Default)]
 pub(super) struct Usage {
     nodes: Vec<NodeUsage>,
-    /// The node and shape of each pod that is counted, by slot.
-    counted: Vec<Option<(NodeId, ShapeId)>>,
+    /// The pods that are counted.
+    counted: PodSet,
 }
 
 /// What is used on one node.
@@ -38,14 +39,9 @@ impl Usage {
     /// Counts a pod on a node, unless it is counted.
     pub fn add(&mut self, cluster: &Cluster, id: PodId, node: NodeId, shape_id: ShapeId) {
         let Some(shape) = cluster.shape(shape_id) else { return };
-        if self.counted.len() <= id.index() {
-            self.counted.resize(id.index() + 1, None);
-        }
-        let counted = &mut self.counted[id.index()];
-        if counted.is_some() {
+        if !self.counted.insert(id) {
             return;
         }
-        *counted = Some((node, shape_id));
         if self.nodes.len() <= node.index() {
             self.nodes.resize_with(node.index() + 1, NodeUsage::default);
         }
@@ -60,10 +56,13 @@ impl Usage {
         usage.ports.extend_from_slice(&shape.host_ports);
     }
 
-    /// Stops counting a pod. Gives the node that got room.
+    /// Stops counting a pod, which may be gone but whose slot no other pod has yet. Gives the node that got room.
     pub fn forget(&mut self, cluster: &Cluster, id: PodId) -> Option<NodeId> {
-        let (node, shape) = self.counted.get_mut(id.index())?.take()?;
-        let shape = cluster.shape(shape)?;
+        if !self.counted.remove(id) {
+            return None;
+        }
+        let pod = cluster.pod(id)?;
+        let (node, shape) = (pod.node?, cluster.shape(pod.shape)?);
         let usage = &mut self.nodes[node.index()];
         usage.pods -= 1;
         for &(name, amount) in &shape.requests {

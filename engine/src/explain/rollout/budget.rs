@@ -192,7 +192,7 @@ impl<'a> Accountant<'a> {
     }
 
     fn leaving(&self, member: Member<'_>) -> Hold {
-        let deadline = member.pod.deadline.map_or(self.now, |deadline| deadline.start());
+        let deadline = member.pod.deadline().map_or(self.now, |deadline| deadline.start());
         Hold::Terminating { pod: self.name(member), deadline, overdue: deadline < self.now }
     }
 
@@ -209,7 +209,7 @@ impl<'a> Accountant<'a> {
                 old.filter(|old| waits_for.ports_taken().any(|held| held.pod == *old && !held.terminating));
             return Hold::Pending { pod, waits_for, deadlocked_with };
         }
-        match facts.ready_since.filter(|_| facts.ready) {
+        match facts.ready_since().filter(|_| facts.ready) {
             Some(since) => {
                 let available_at = since.start() + Micros::seconds(self.spec.min_ready_seconds);
                 Hold::NotYetAvailable { pod, available_at }

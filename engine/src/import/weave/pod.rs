@@ -21,7 +21,7 @@ impl Weaver<'_> {
         let daemon = view.owner.is_some_and(|owner| owner.kind == sym::DAEMON_SET);
         let node = if daemon { view.target.or(view.node) } else { view.node };
         let node = node.map(|node| self.names.node(node));
-        let ordinal = owner.map_or(0, |owner| self.cluster.next_ordinal(self.names.object_key(owner), node));
+        let ordinal = owner.map_or(0, |owner| self.cluster.next_ordinal(owner, node, self.names));
         self.name_priority_class(view.priority_class, view.priority);
         let mut author = self.author(Act::Create, Self::pod_controller_track(view));
         if author.is_inferred() {

@@ -64,8 +64,8 @@ fn row(object: &Object, id: PodId, state: &State) -> Option<Row> {
         phase: phase_words(pod.phase),
         ready: pod.ready,
         terminating: pod.terminating(),
-        created: pod.created.to_string(),
-        age: age(pod.created, state.now),
+        created: pod.created().to_string(),
+        age: age(pod.created(), state.now),
     })
 }
 

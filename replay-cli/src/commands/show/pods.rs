@@ -70,10 +70,10 @@ fn row(id: PodId, pod: &Pod, state: &State, containers: &mut BTreeMap<DocId, usi
         ready: pod.ready,
         containers: *containers.entry(doc).or_insert_with(|| count_containers(names.doc_text(doc))),
         restarts: pod.restarts,
-        created: pod.created.to_string(),
+        created: pod.created().to_string(),
         revision_hash: (hash != Sym::EMPTY).then(|| names.text(hash).to_owned()),
         labels: label_map(state.cluster.pod_labels(id), names),
-        age: age(pod.created, state.now),
+        age: age(pod.created(), state.now),
     }
 }
 

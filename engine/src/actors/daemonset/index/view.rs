@@ -26,12 +26,13 @@ impl Indexed<'_> {
         ranks.filter_map(|rank| self.order.node(rank))
     }
 
-    /// Adds the old pods of nodes that have one.
+    /// Adds the old pods of nodes that have one, until there are as many as a sync may delete.
     fn old_pods(
         &self,
         ranks: impl Iterator<Item = Rank>,
         rules: &Rules,
         names: &Names,
+        burst: usize,
         pods: &mut Vec<DaemonPod>,
     ) {
         let old = |pods: &[DaemonPod]| match Stage::of(pods, rules) {
@@ -39,6 +40,9 @@ impl Indexed<'_> {
             _ => None,
         };
         for node in self.nodes(ranks) {
+            if pods.len() >= burst {
+                return;
+            }
             pods.extend(self.index.with_pods(node, self.links, self.cluster, names, old));
         }
     }
@@ -106,27 +110,34 @@ impl View for Indexed<'_> {
         self.index.total.desired as usize
     }
 
-    fn step(&self, limits: &Limits, rules: &Rules, names: &Names, step: &mut Step) -> Result<(), SyncError> {
+    fn step(
+        &self,
+        limits: &Limits,
+        rules: &Rules,
+        names: &Names,
+        burst: usize,
+        step: &mut Step,
+    ) -> Result<(), SyncError> {
         let (sets, tally) = (&self.index.sets, &self.index.tally);
         let [[gone_bad, gone], [unwanted, candidates]] = &sets.old;
         let Step { deletes, free_deletes, creates, free_creates } = step;
         if limits.max_surge == 0 {
             let room = rollout::room(limits.max_unavailable, tally.unavailable);
-            self.old_pods(gone_bad.merged(gone), rules, names, deletes);
+            self.old_pods(gone_bad.merged(gone), rules, names, burst, deletes);
             *free_deletes = deletes.len();
-            self.old_pods(unwanted.merged(candidates).take(room), rules, names, deletes);
+            self.old_pods(unwanted.merged(candidates).take(room), rules, names, burst, deletes);
             return Ok(());
         }
         if let Some(node) = self.nodes(sets.old_missing.iter()).next() {
             return Err(SyncError::NodeMissing { node: names.node_name(node).to_owned() });
         }
-        self.old_pods(sets.both_available.merged(gone_bad), rules, names, deletes);
-        creates.extend(self.nodes(gone.iter()));
+        self.old_pods(sets.both_available.merged(gone_bad), rules, names, burst, deletes);
+        creates.extend(self.nodes(gone.iter()).take(burst));
         (*free_deletes, *free_creates) = (deletes.len(), creates.len());
         let room = rollout::room(tally.available, limits.desired);
-        self.old_pods(unwanted.iter().take(room), rules, names, deletes);
+        self.old_pods(unwanted.iter().take(room), rules, names, burst, deletes);
         let room = rollout::room(limits.max_surge, tally.surging);
-        creates.extend(self.nodes(candidates.iter().take(room)));
+        creates.extend(self.nodes(candidates.iter().take(room.min(burst))));
         Ok(())
     }
 
