@@ -516,11 +516,14 @@ impl Cluster {
             Body::PodLabelRemoved { key, .. } => remove_label(self.own_labels(id), key).is_some(),
             Body::PodBound { node, .. } => {
                 (pod.node, pod.bound, pod.unschedulable) = (Some(node), true, false);
+                self.nominations.remove(&id);
                 if !was_bound {
                     self.list_on_node(names, id, node);
                 }
                 true
             }
+            Body::PodNominated { node: Some(node), .. } => self.nominations.insert(id, node) != Some(node),
+            Body::PodNominated { node: None, .. } => self.nominations.remove(&id).is_some(),
             Body::PodUnschedulable { .. } => !std::mem::replace(&mut pod.unschedulable, true),
             Body::PodPhaseSet { phase, .. } => std::mem::replace(&mut pod.phase, phase) != phase,
             Body::PodConditionSet { condition: PodCondition::Ready, status, since, .. } => {
@@ -624,6 +627,7 @@ impl Cluster {
         self.unlist_pod(id);
         self.unlist_from_node(id);
         self.relabelled.remove(&id);
+        self.nominations.remove(&id);
         self.pods[id.index()].gone = true;
         self.free_pods.push(id);
         self.live_pods -= 1;

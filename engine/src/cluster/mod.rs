@@ -46,6 +46,8 @@ pub struct Cluster {
     /// Labels of pods whose labels were changed after creation.
     #[serde(with = "crate::saved::sorted")]
     relabelled: FxHashMap<PodId, Vec<(Sym, Sym)>>,
+    /// Unbound pods that the scheduler makes room for, and where (`status.nominatedNodeName`).
+    nominations: BTreeMap<PodId, NodeId>,
     /// Pods without controller, by namespace.
     orphans: BTreeMap<Sym, Vec<PodId>>,
     /// By number; objects of kinds that a simulation has no use for are not there.
@@ -156,6 +158,16 @@ impl Cluster {
     /// The slot that the next created pod takes.
     pub fn next_pod(&self) -> PodId {
         self.free_pods.last().copied().unwrap_or_else(|| PodId::from_index(self.pods.len()))
+    }
+
+    /// The node on which the scheduler makes room for an unbound pod (`status.nominatedNodeName`).
+    pub fn nominated_node(&self, pod: PodId) -> Option<NodeId> {
+        self.nominations.get(&pod).copied()
+    }
+
+    /// Unbound pods that the scheduler makes room for, with the node, in order of their slots.
+    pub fn nominations(&self) -> impl Iterator<Item = (PodId, NodeId)> {
+        self.nominations.iter().map(|(pod, node)| (*pod, *node))
     }
 
     /// Pods of a namespace that have no controller.
@@ -273,25 +285,42 @@ impl Cluster {
             return (priority, None);
         }
         match names.text(shape.priority_class) {
-            "" => (self.default_priority(), None),
+            "" => (self.default_priority_class().map_or(0, |(value, _)| value), None),
             "system-node-critical" => (2_000_001_000, None),
             "system-cluster-critical" => (2_000_000_000, None),
-            _ => {
-                match self.find_object(sym::PRIORITY_CLASS, Sym::EMPTY, shape.priority_class).map(|o| &o.spec)
-                {
-                    Some(ObjectSpec::PriorityClass { value, .. }) => (*value, None),
-                    _ => (0, Some(shape.priority_class)),
-                }
-            }
+            _ => match self.priority_class(shape.priority_class) {
+                Some((value, _)) => (value, None),
+                None => (0, Some(shape.priority_class)),
+            },
         }
     }
 
-    fn default_priority(&self) -> i32 {
+    /// Whether a pod may take the place of pods of lower priority: its own `preemptionPolicy`, or its class's.
+    pub fn may_preempt(&self, shape: &Shape) -> bool {
+        let of_class = || match shape.priority_class {
+            Sym::EMPTY => self.default_priority_class(),
+            class => self.priority_class(class),
+        };
+        !shape.never_preempts.unwrap_or_else(|| of_class().is_some_and(|(_, never)| never))
+    }
+
+    /// A priority class's value, and whether its pods never preempt.
+    fn priority_class(&self, class: Sym) -> Option<(i32, bool)> {
+        match self.find_object(sym::PRIORITY_CLASS, Sym::EMPTY, class)?.spec {
+            ObjectSpec::PriorityClass { value, never_preempts, .. } => Some((value, never_preempts)),
+            _ => None,
+        }
+    }
+
+    /// The class of pods that name none: of several, the lowest.
+    fn default_priority_class(&self) -> Option<(i32, bool)> {
         let defaults = self.objects_of_kind(sym::PRIORITY_CLASS).filter_map(|object| match object.spec {
-            ObjectSpec::PriorityClass { value, global_default: true } => Some(value),
+            ObjectSpec::PriorityClass { value, global_default: true, never_preempts } => {
+                Some((value, never_preempts))
+            }
             _ => None,
         });
-        defaults.min().unwrap_or(0)
+        defaults.min_by_key(|(value, _)| *value)
     }
 
     /// The ordinal of the next pod of an owner, for daemon pods on a node.

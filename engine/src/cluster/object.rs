@@ -69,6 +69,8 @@ pub enum ObjectSpec {
         value: i32,
         /// `globalDefault`.
         global_default: bool,
+        /// Whether `preemptionPolicy` is `Never`: its pods wait for room instead of making it.
+        never_preempts: bool,
     },
     /// Anything else, kept as its manifest.
     Opaque,
@@ -179,6 +181,7 @@ pub(super) fn parse(kind: Sym, manifest: DocId, names: &mut Names) -> Result<Par
         sym::PRIORITY_CLASS => ObjectSpec::PriorityClass {
             value: value.get("value").and_then(Value::as_i64).map_or(0, clamp_i32),
             global_default: value.get("globalDefault").and_then(Value::as_bool).unwrap_or(false),
+            never_preempts: value.get("preemptionPolicy").and_then(Value::as_str) == Some("Never"),
         },
         sym::POD_DISRUPTION_BUDGET => {
             ObjectSpec::PodDisruptionBudget(Box::new(disruption_budget(&value, names)?))

@@ -80,7 +80,7 @@ Its pods last changed with #30 at 2026-01-01T00:00:21Z: pod default/agent-bcxb7 
 
 Who holds the budget
   a: its new pod default/agent-bcxb7 is not bound to it
-      since #32 at 2026-01-01T00:00:21Z: pod default/agent-bcxb7 fits no node: 0/3 nodes are available: 1 node(s) didn't have free ports for the requested pod ports, 2 node(s) didn't satisfy plugin(s) [NodeAffinity]. preemption: 0/3 nodes are available: 1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling. (scheduler)
+      since #32 at 2026-01-01T00:00:21Z: pod default/agent-bcxb7 fits no node: 0/3 nodes are available: 1 node(s) didn't have free ports for the requested pod ports, 2 node(s) didn't satisfy plugin(s) [NodeAffinity]. no new claims to deallocate, preemption: 0/3 nodes are available: 1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling. (scheduler)
       a host port that the pod wants is taken
       TCP 9100 is held by pod default/agent-dhlhq
       that is the old pod that it is to replace: default/agent-dhlhq goes only when the new one is available,
