@@ -290,7 +290,7 @@ impl Cluster {
                 let step = i64::from(before.template != after.template);
                 after.template_generation = after.template_generation.max(before.template_generation + step);
             }
-            (old.spec, old.manifest, old.owner, old.changed) = (spec, manifest, parsed.owner, seq);
+            (old.spec, old.manifest, old.owners, old.changed) = (spec, manifest, parsed.owners, seq);
             if spec_changed {
                 old.generation = (old.generation + 1).max(parsed.generation.unwrap_or(0));
                 old.applied = seq;
@@ -308,7 +308,7 @@ impl Cluster {
             generation: parsed.generation.unwrap_or(1),
             created: parsed.created.unwrap_or(now),
             deleting: None,
-            owner: parsed.owner,
+            owners: parsed.owners,
             status: WorkloadStatus::default(),
             spec: parsed.spec,
             applied: seq,
@@ -475,7 +475,7 @@ impl Cluster {
                 generation: 0,
                 created: ApiSeconds(0),
                 deleting: None,
-                owner: None,
+                owners: Vec::new(),
                 status: WorkloadStatus::default(),
                 spec: ObjectSpec::Opaque,
                 applied: Seq::NONE,

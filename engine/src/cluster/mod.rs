@@ -19,7 +19,8 @@ use serde::{Deserialize, Serialize};
 pub use apply::{ApplyError, Change, deletion_is_immediate};
 pub use node::{Node, NodeCondition};
 pub use object::{
-    DaemonSet, DisruptionBudget, Object, ObjectSpec, TEMPLATE_GENERATION_ANNOTATION, UpdateStrategy,
+    DaemonSet, DisruptionBudget, Object, ObjectSpec, OwnerReference, TEMPLATE_GENERATION_ANNOTATION,
+    UpdateStrategy,
 };
 pub use pod::Pod;
 pub use revision::Revision;
@@ -190,16 +191,21 @@ impl Cluster {
         self.listed.get(&kind).into_iter().flatten().filter_map(|id| self.object(*id))
     }
 
-    /// Objects that an object controls (a Deployment's ReplicaSets), in no particular order.
-    pub fn dependents(&self, owner: ObjectId) -> impl Iterator<Item = ObjectId> {
+    /// Objects that name an object among their owners (a Deployment's ReplicaSets), in order of kind and name.
+    pub fn dependents(&self, owner: ObjectId) -> impl Iterator<Item = &Object> {
         let key = self.object(owner).map(|object| object.key);
-        self.listed.values().flatten().copied().filter(move |id| {
-            let owned =
-                self.object(*id).filter(|o| o.present).and_then(|o| Some((o.key.namespace, o.owner?)));
-            owned.is_some_and(|(namespace, (kind, name))| {
-                key.is_some_and(|key| (key.kind, key.namespace, key.name) == (kind, namespace, name))
-            })
-        })
+        let owned_by = |object: &Object, key: ObjectKey| {
+            (key.namespace == object.key.namespace || key.namespace.is_empty())
+                && object.owners.iter().any(|owner| (owner.kind, owner.name) == (key.kind, key.name))
+        };
+        let objects = self.listed.values().flatten().filter_map(|id| self.object(*id));
+        objects.filter(move |object| object.present && key.is_some_and(|key| owned_by(object, key)))
+    }
+
+    /// The object that an owner reference of an object means, also one that is gone; `None` if there never was one.
+    pub fn owner(&self, object: &Object, reference: &OwnerReference) -> Option<&Object> {
+        let named = |namespace| self.current.get(&(reference.kind, namespace, reference.name));
+        self.object(*named(object.key.namespace).or_else(|| named(Sym::EMPTY))?)
     }
 
     /// DaemonSets that exist, in order of `namespace/name`.

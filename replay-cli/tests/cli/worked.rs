@@ -185,7 +185,7 @@ traces/suite/stuck/cordoned-node/trace.tape: same: three replays (one of them re
 traces/suite/stuck/no-schedule-taint/trace.tape: same: three replays (one of them resumed after event #26) gave the same 38 events, digest 40cab9006e7235e6790bbc554cec95ba
 traces/suite/stuck/not-ready-node/trace.tape: same: three replays (one of them resumed after event #26) gave the same 41 events, digest 72828c136457468bfc8fda63008cafb6
 traces/suite/stuck/successive-revisions/trace.tape: same: three replays (one of them resumed after event #106) gave the same 212 events, digest 50654bece92f9c8207a25cdce7759d70
-traces/suite/stuck/surge-host-port/trace.tape: same: three replays (one of them resumed after event #18) gave the same 32 events, digest 2d954d610903edb79cff8ac95ccd2d6a
+traces/suite/stuck/surge-host-port/trace.tape: same: three replays (one of them resumed after event #18) gave the same 32 events, digest d42e3192326f984aa1c42a43672a3faa
 
 "#]],
     );
