@@ -121,7 +121,7 @@ fn scale(cluster: &Cluster, names: &Names, pods: &[&Pod]) -> Result<i64, String>
         let kind = names.text(names.object_key(owner).kind);
         let found = cluster.object(owner).filter(|object| object.present);
         let scaled = match kind {
-            "ReplicaSet" => found.and_then(|set| match set.owner {
+            "ReplicaSet" => found.and_then(|set| match set.controller() {
                 Some((sym::DEPLOYMENT, name)) => {
                     cluster.find_object(sym::DEPLOYMENT, set.key.namespace, name)
                 }

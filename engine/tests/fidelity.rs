@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use kubetape_engine::cluster::Cluster;
 use kubetape_engine::diff::{Comparison, Side, Strictness, When, diff};
-use kubetape_engine::event::{Event, Track, WorkloadStatus};
+use kubetape_engine::event::{Body, Event, Track, Why, WorkloadStatus};
 use kubetape_engine::import::{self, Source};
 use kubetape_engine::names::{Names, Seq, sym};
 use kubetape_engine::replay::{Events, Plan, Sink, SourceError, Timings, Tracks, replay};
@@ -51,7 +51,8 @@ impl Replayed {
         let (names, trace) = recording(folder);
         let mut timings = Timings::default();
         trace.iter().for_each(|event| timings.note(event));
-        let plan = Plan { play: Tracks::parse(play).unwrap(), timings, names: names.clone(), ..Plan::default() };
+        let plan =
+            Plan { play: Tracks::parse(play).unwrap(), timings, names: names.clone(), ..Plan::default() };
         let mut run = Kept::default();
         let (world, summary) = replay(&mut Events(trace.clone()), plan, &mut run, &mut |_, _| {}).unwrap();
         Replayed { names, trace, run_names: world.names, run: run.0, end: summary.end.unwrap() }
@@ -128,6 +129,34 @@ fn statuses(names: &Names, events: &[Event], at: Time) -> BTreeMap<String, Workl
         cluster.apply(&mut names, Seq(index as u64 + 1), event).unwrap();
     }
     cluster.daemon_sets().map(|(object, _)| (names.object_name(object.id), object.status)).collect()
+}
+
+/// How many pods were to make room for others.
+fn preempted(events: &[Event]) -> usize {
+    events.iter().filter(|event| matches!(event.body, Body::PodDeleted { why: Why::Preempted, .. })).count()
+}
+
+/// How many pods of each DaemonSet are where: on nodes, ready, of the newest template.
+#[test]
+fn where_pods_compete_for_room_as_many_have_it_as_were_recorded() {
+    let Some(folder) = further("C-3-resources-priority-ports") else { return };
+    for others in [",kubelet", ""] {
+        let replayed = Replayed::new(&folder, &format!("{WORKLOADS_PLAYED}{others}"));
+        let comparison = replayed.compare(When::EverySettled);
+        for moment in &comparison.moments {
+            let recorded = statuses(&replayed.names, &replayed.trace, moment.at_a);
+            assert_eq!(
+                statuses(&replayed.run_names, &replayed.run, moment.at_b),
+                recorded,
+                "at {}",
+                moment.at_a
+            );
+        }
+        assert!(comparison.moments.len() >= 5, "{}", comparison.moments.len());
+        // Two more were recorded, on nodes that are full of pods: there a waiting pod slipped in between an outdated pod's
+        // end and the creation of its successor, which then took its place. Here nothing comes between the two.
+        assert_eq!((preempted(&replayed.run), preempted(&replayed.trace)), (12, 14));
+    }
 }
 
 /// Recordings with heartbeats that stop, taints, preemption, ports that conflict, pods that fail and random churn. Left out is

@@ -35,6 +35,16 @@ impl Sink for Kept {
 
 /// What comes of a DaemonSet on some nodes in a time, with kubelets.
 fn run(nodes: &[&str], kubelet: kubelet::Settings, lasting_s: i64) -> (Names, Vec<Event>) {
+    run_all(&[AGENT], nodes, kubelet, lasting_s)
+}
+
+/// The same for several, applied together.
+fn run_all(
+    manifests: &[&str],
+    nodes: &[&str],
+    kubelet: kubelet::Settings,
+    lasting_s: i64,
+) -> (Names, Vec<Event>) {
     let mut names = Names::new();
     let mut trace = Vec::new();
     for name in nodes {
@@ -45,11 +55,14 @@ fn run(nodes: &[&str], kubelet: kubelet::Settings, lasting_s: i64) -> (Names, Ve
         let body = Body::NodeJoined { node, spec, created: ApiSeconds(0) };
         trace.push(Event::new(Time(0), Track::Cluster, body));
     }
-    let decoded = manifest::decode("agent.yaml", AGENT.as_bytes());
-    let deed = Box::new(move |cluster: &_, names: &mut _| {
-        Ok(apply::apply(&decoded, "default", cluster, names)?.bodies)
-    });
-    let injections = vec![Injection { at: Some(Time(1_000_000)), deed }];
+    let injection = |text: &&str| {
+        let decoded = manifest::decode("agent.yaml", text.as_bytes());
+        let deed = Box::new(move |cluster: &_, names: &mut _| {
+            Ok(apply::apply(&decoded, "default", cluster, names)?.bodies)
+        });
+        Injection { at: Some(Time(1_000_000)), deed }
+    };
+    let injections = manifests.iter().map(injection).collect();
     let settings = Settings { kubelet, ..Settings::default() };
     let until = Until::At(Time(lasting_s * 1_000_000));
     let plan = Plan { names, injections, settings, until, ..Plan::default() };
@@ -169,6 +182,24 @@ fn failed_pods_are_replaced_ever_later() {
     // Each pod fails after a second. The delays are 1, 2, 4, ... s since the deletion before; a sync that finds a pod
     // too early comes again after the whole delay, not after what is left of it.
     assert_eq!(deleted.collect::<Vec<_>>(), [2, 3, 6, 11, 20, 37]);
+}
+
+#[test]
+fn a_pod_that_the_kubelet_refuses_is_replaced_ever_later() {
+    let port = "ports: [{containerPort: 80, hostPort: 80}]}]\n      nodeName: a\n";
+    let first = AGENT.replace("}]\n", &format!(", {port}"));
+    let second = first.replace("{name: agent}", "{name: other}");
+    let (_, events) = run_all(&[&first, &second], &["a", "b"], kubelet::Settings::instant(), 40);
+    let of_kind = |wanted: &dyn Fn(&Body) -> bool| -> Vec<_> {
+        events.iter().filter(|event| wanted(&event.body)).map(|event| event.at.0 / 1_000_000).collect()
+    };
+    assert!(of_kind(&|body| matches!(body, Body::PodBound { .. })).is_empty(), "no scheduler has a say");
+    assert_eq!(of_kind(&|body| matches!(body, Body::PodPhaseSet { phase: Phase::Running, .. })), [1]);
+    let failed = of_kind(&|body| matches!(body, Body::PodPhaseSet { phase: Phase::Failed, .. }));
+    let deleted = of_kind(&|body| matches!(body, Body::PodDeleted { why: Why::Failed, .. }));
+    // Each pod fails as soon as it is there, so the delays between deletions are the back-off's own.
+    assert_eq!(deleted, [1, 2, 4, 8, 16, 32]);
+    assert_eq!(failed, [1, 1, 2, 4, 8, 16, 32]);
 }
 
 #[test]

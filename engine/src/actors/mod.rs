@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** actors know the cluster and events, and never one another.
 
+mod capacity;
 pub mod daemonset;
 pub mod kubelet;
 pub mod lifecycle;

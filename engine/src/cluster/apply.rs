@@ -291,7 +291,7 @@ impl Cluster {
                 let step = i64::from(before.template != after.template);
                 after.template_generation = after.template_generation.max(before.template_generation + step);
             }
-            (old.spec, old.manifest, old.owner, old.changed) = (spec, manifest, parsed.owner, seq);
+            (old.spec, old.manifest, old.owners, old.changed) = (spec, manifest, parsed.owners, seq);
             if spec_changed {
                 old.generation = (old.generation + 1).max(parsed.generation.unwrap_or(0));
                 old.applied = seq;
@@ -309,7 +309,7 @@ impl Cluster {
             generation: parsed.generation.unwrap_or(1),
             created: parsed.created.unwrap_or(now),
             deleting: None,
-            owner: parsed.owner,
+            owners: parsed.owners,
             status: WorkloadStatus::default(),
             spec: parsed.spec,
             applied: seq,
@@ -476,7 +476,7 @@ impl Cluster {
                 generation: 0,
                 created: ApiSeconds(0),
                 deleting: None,
-                owner: None,
+                owners: Vec::new(),
                 status: WorkloadStatus::default(),
                 spec: ObjectSpec::Opaque,
                 applied: Seq::NONE,
@@ -517,11 +517,14 @@ impl Cluster {
             Body::PodLabelRemoved { key, .. } => remove_label(self.own_labels(id), key).is_some(),
             Body::PodBound { node, .. } => {
                 (pod.node, pod.bound, pod.unschedulable) = (Some(node), true, false);
+                self.nominations.remove(&id);
                 if !was_bound {
                     self.list_on_node(names, id, node);
                 }
                 true
             }
+            Body::PodNominated { node: Some(node), .. } => self.nominations.insert(id, node) != Some(node),
+            Body::PodNominated { node: None, .. } => self.nominations.remove(&id).is_some(),
             Body::PodUnschedulable { .. } => !std::mem::replace(&mut pod.unschedulable, true),
             Body::PodPhaseSet { phase, .. } => std::mem::replace(&mut pod.phase, phase) != phase,
             Body::PodConditionSet { condition: PodCondition::Ready, status, since, .. } => {
@@ -625,6 +628,7 @@ impl Cluster {
         if self.pods[id.index()].relabelled {
             self.relabelled.remove(&id);
         }
+        self.nominations.remove(&id);
         self.pods[id.index()].gone = true;
         self.free_pods.push(id);
         self.live_pods -= 1;

@@ -20,7 +20,8 @@ use serde::{Deserialize, Serialize};
 pub use apply::{ApplyError, Change, deletion_is_immediate};
 pub use node::{Node, NodeCondition};
 pub use object::{
-    DaemonSet, DisruptionBudget, Object, ObjectSpec, TEMPLATE_GENERATION_ANNOTATION, UpdateStrategy,
+    DaemonSet, DisruptionBudget, Object, ObjectSpec, OwnerReference, TEMPLATE_GENERATION_ANNOTATION,
+    UpdateStrategy,
 };
 pub use pod::Pod;
 pub use revision::Revision;
@@ -48,6 +49,8 @@ pub struct Cluster {
     /// Labels of pods whose labels were changed after creation.
     #[serde(with = "crate::saved::sorted")]
     relabelled: FxHashMap<PodId, Vec<(Sym, Sym)>>,
+    /// Unbound pods that the scheduler makes room for, and where (`status.nominatedNodeName`).
+    nominations: BTreeMap<PodId, NodeId>,
     /// Pods without controller, by namespace.
     orphans: BTreeMap<Sym, Vec<PodId>>,
     /// By number; objects of kinds that a simulation has no use for are not there.
@@ -126,6 +129,16 @@ impl Cluster {
         self.free_pods.last().copied().unwrap_or_else(|| PodId::from_index(self.pods.len()))
     }
 
+    /// The node on which the scheduler makes room for an unbound pod (`status.nominatedNodeName`).
+    pub fn nominated_node(&self, pod: PodId) -> Option<NodeId> {
+        self.nominations.get(&pod).copied()
+    }
+
+    /// Unbound pods that the scheduler makes room for, with the node, in order of their slots.
+    pub fn nominations(&self) -> impl Iterator<Item = (PodId, NodeId)> {
+        self.nominations.iter().map(|(pod, node)| (*pod, *node))
+    }
+
     /// Pods of a namespace that have no controller.
     pub fn orphans(&self, namespace: Sym) -> &[PodId] {
         self.orphans.get(&namespace).map_or(&[], Vec::as_slice)
@@ -146,16 +159,21 @@ impl Cluster {
         self.listed.get(&kind).into_iter().flatten().filter_map(|id| self.object(*id))
     }
 
-    /// Objects that an object controls (a Deployment's ReplicaSets), in no particular order.
-    pub fn dependents(&self, owner: ObjectId) -> impl Iterator<Item = ObjectId> {
+    /// Objects that name an object among their owners (a Deployment's ReplicaSets), in order of kind and name.
+    pub fn dependents(&self, owner: ObjectId) -> impl Iterator<Item = &Object> {
         let key = self.object(owner).map(|object| object.key);
-        self.listed.values().flatten().copied().filter(move |id| {
-            let owned =
-                self.object(*id).filter(|o| o.present).and_then(|o| Some((o.key.namespace, o.owner?)));
-            owned.is_some_and(|(namespace, (kind, name))| {
-                key.is_some_and(|key| (key.kind, key.namespace, key.name) == (kind, namespace, name))
-            })
-        })
+        let owned_by = |object: &Object, key: ObjectKey| {
+            (key.namespace == object.key.namespace || key.namespace.is_empty())
+                && object.owners.iter().any(|owner| (owner.kind, owner.name) == (key.kind, key.name))
+        };
+        let objects = self.listed.values().flatten().filter_map(|id| self.object(*id));
+        objects.filter(move |object| object.present && key.is_some_and(|key| owned_by(object, key)))
+    }
+
+    /// The object that an owner reference of an object means, also one that is gone; `None` if there never was one.
+    pub fn owner(&self, object: &Object, reference: &OwnerReference) -> Option<&Object> {
+        let named = |namespace| self.current.get(&(reference.kind, namespace, reference.name));
+        self.object(*named(object.key.namespace).or_else(|| named(Sym::EMPTY))?)
     }
 
     /// DaemonSets that exist, in order of `namespace/name`.
@@ -241,25 +259,42 @@ impl Cluster {
             return (priority, None);
         }
         match names.text(shape.priority_class) {
-            "" => (self.default_priority(), None),
+            "" => (self.default_priority_class().map_or(0, |(value, _)| value), None),
             "system-node-critical" => (2_000_001_000, None),
             "system-cluster-critical" => (2_000_000_000, None),
-            _ => {
-                match self.find_object(sym::PRIORITY_CLASS, Sym::EMPTY, shape.priority_class).map(|o| &o.spec)
-                {
-                    Some(ObjectSpec::PriorityClass { value, .. }) => (*value, None),
-                    _ => (0, Some(shape.priority_class)),
-                }
-            }
+            _ => match self.priority_class(shape.priority_class) {
+                Some((value, _)) => (value, None),
+                None => (0, Some(shape.priority_class)),
+            },
         }
     }
 
-    fn default_priority(&self) -> i32 {
+    /// Whether a pod may take the place of pods of lower priority: its own `preemptionPolicy`, or its class's.
+    pub fn may_preempt(&self, shape: &Shape) -> bool {
+        let of_class = || match shape.priority_class {
+            Sym::EMPTY => self.default_priority_class(),
+            class => self.priority_class(class),
+        };
+        !shape.never_preempts.unwrap_or_else(|| of_class().is_some_and(|(_, never)| never))
+    }
+
+    /// A priority class's value, and whether its pods never preempt.
+    fn priority_class(&self, class: Sym) -> Option<(i32, bool)> {
+        match self.find_object(sym::PRIORITY_CLASS, Sym::EMPTY, class)?.spec {
+            ObjectSpec::PriorityClass { value, never_preempts, .. } => Some((value, never_preempts)),
+            _ => None,
+        }
+    }
+
+    /// The class of pods that name none: of several, the lowest.
+    fn default_priority_class(&self) -> Option<(i32, bool)> {
         let defaults = self.objects_of_kind(sym::PRIORITY_CLASS).filter_map(|object| match object.spec {
-            ObjectSpec::PriorityClass { value, global_default: true } => Some(value),
+            ObjectSpec::PriorityClass { value, global_default: true, never_preempts } => {
+                Some((value, never_preempts))
+            }
             _ => None,
         });
-        defaults.min().unwrap_or(0)
+        defaults.min_by_key(|(value, _)| *value)
     }
 
     /// The ordinal of the next pod of an owner, for daemon pods on a node.

@@ -32,8 +32,8 @@ pub struct Object {
     pub created: ApiSeconds,
     /// While it waits for finalizers: how its dependents are treated.
     pub deleting: Option<Propagation>,
-    /// Kind and name of its controller, as `metadata.ownerReferences` has them.
-    pub owner: Option<(Sym, Sym)>,
+    /// `metadata.ownerReferences`.
+    pub owners: Vec<OwnerReference>,
     /// The status that a controller last wrote.
     pub status: WorkloadStatus,
     /// What the manifest asks for.
@@ -46,6 +46,19 @@ pub struct Object {
     pub pods: Vec<PodId>,
     /// Revisions that it controls, in no particular order.
     pub revisions: Vec<RevisionId>,
+}
+
+/// An entry of `metadata.ownerReferences`. Owners are known by kind and name: uids are not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnerReference {
+    /// The owner's kind.
+    pub kind: Sym,
+    /// Its name; its namespace is the object's, or none.
+    pub name: Sym,
+    /// Whether it is the managing controller.
+    pub controller: bool,
+    /// `blockOwnerDeletion`: whether an owner that goes in the foreground waits for the object.
+    pub blocks: bool,
 }
 
 /// What a manifest asks for, by kind.
@@ -69,6 +82,8 @@ pub enum ObjectSpec {
         value: i32,
         /// `globalDefault`.
         global_default: bool,
+        /// Whether `preemptionPolicy` is `Never`: its pods wait for room instead of making it.
+        never_preempts: bool,
     },
     /// Anything else, kept as its manifest.
     Opaque,
@@ -136,6 +151,11 @@ pub enum UpdateStrategy {
 }
 
 impl Object {
+    /// Kind and name of its managing controller.
+    pub fn controller(&self) -> Option<(Sym, Sym)> {
+        self.owners.iter().find(|owner| owner.controller).map(|owner| (owner.kind, owner.name))
+    }
+
     /// The PodDisruptionBudget's spec, if this is one.
     pub fn disruption_budget(&self) -> Option<&DisruptionBudget> {
         match &self.spec {
@@ -160,8 +180,7 @@ pub(super) struct Parsed {
     /// `metadata.generation`, where the manifest has it (a recorded object).
     pub generation: Option<i64>,
     pub created: Option<ApiSeconds>,
-    /// Kind and name of the controlling owner.
-    pub owner: Option<(Sym, Sym)>,
+    pub owners: Vec<OwnerReference>,
 }
 
 /// Reads a manifest of a kind. DaemonSets get template generation 1 unless they carry one.
@@ -179,6 +198,7 @@ pub(super) fn parse(kind: Sym, manifest: DocId, names: &mut Names) -> Result<Par
         sym::PRIORITY_CLASS => ObjectSpec::PriorityClass {
             value: value.get("value").and_then(Value::as_i64).map_or(0, clamp_i32),
             global_default: value.get("globalDefault").and_then(Value::as_bool).unwrap_or(false),
+            never_preempts: value.get("preemptionPolicy").and_then(Value::as_str) == Some("Never"),
         },
         sym::POD_DISRUPTION_BUDGET => {
             ObjectSpec::PodDisruptionBudget(Box::new(disruption_budget(&value, names)?))
@@ -188,15 +208,19 @@ pub(super) fn parse(kind: Sym, manifest: DocId, names: &mut Names) -> Result<Par
     let generation = value.pointer("/metadata/generation").and_then(Value::as_i64).filter(|g| *g > 0);
     let created = value.pointer("/metadata/creationTimestamp").and_then(Value::as_str);
     let created = created.and_then(|text| ApiSeconds::parse(text).ok());
-    let owner = controller(&value, names);
-    Ok(Parsed { value, spec, generation, created, owner })
+    let owners = owners(&value, names);
+    Ok(Parsed { value, spec, generation, created, owners })
 }
 
-fn controller(value: &Value, names: &mut Names) -> Option<(Sym, Sym)> {
-    let owners = value.pointer("/metadata/ownerReferences")?.as_array()?;
-    let owner = owners.iter().find(|owner| owner.get("controller").and_then(Value::as_bool) == Some(true))?;
-    let kind = names.sym(owner.get("kind")?.as_str()?);
-    Some((kind, names.sym(owner.get("name")?.as_str()?)))
+fn owners(value: &Value, names: &mut Names) -> Vec<OwnerReference> {
+    let owners = value.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    let owners = owners.into_iter().flatten().filter_map(|owner| {
+        let says = |field: &str| owner.get(field).and_then(Value::as_bool) == Some(true);
+        let (kind, name) = (owner.get("kind")?.as_str()?, owner.get("name")?.as_str()?);
+        let (controller, blocks) = (says("controller"), says("blockOwnerDeletion"));
+        Some(OwnerReference { kind: names.sym(kind), name: names.sym(name), controller, blocks })
+    });
+    owners.collect()
 }
 
 /// The labels of a pod template; a document that is none has none.

@@ -31,6 +31,8 @@ pub struct Shape {
     pub priority_class: Sym,
     /// `spec.priority`, where the pod carries it.
     pub priority: Option<i32>,
+    /// Whether `spec.preemptionPolicy` is `Never`, where the pod carries one.
+    pub never_preempts: Option<bool>,
     /// `spec.schedulerName`.
     pub scheduler: Sym,
     /// `spec.terminationGracePeriodSeconds`.
@@ -69,6 +71,7 @@ pub(super) fn compile(shape: PodShape, names: &mut Names) -> Result<Shape, Apply
         host_ports: host_ports(&spec, names),
         priority_class: names.sym(spec.priority_class_name.as_deref().unwrap_or_default()),
         priority: spec.priority,
+        never_preempts: spec.preemption_policy.as_deref().map(|policy| policy == "Never"),
         scheduler: names.sym(spec.scheduler_name.as_deref().unwrap_or("default-scheduler")),
         grace_s: spec
             .termination_grace_period_seconds

@@ -10,13 +10,14 @@ use super::plan::{Injection, InjectionError, PATIENCE, Plan, QUIET, Until};
 use super::playback::Playback;
 use super::settled::Activity;
 use super::{Defaulted, EndedBy, RecordedNodes, Summary, Tracks};
-use crate::actors::{daemonset::DaemonSetController, kubelet::Kubelet, lifecycle, scheduler::Scheduler};
+use crate::actors::daemonset::{DaemonSetController, LateDaemonSetController};
+use crate::actors::{kubelet::Kubelet, lifecycle, scheduler::Scheduler};
 use crate::cluster::{ApplyError, Cluster};
 use crate::event::{Event, Flags, Track};
 use crate::names::{Names, Seq};
 use crate::saved::SaveError;
 use crate::sim::{Actor, World};
-use crate::time::Time;
+use crate::time::{Micros, Time};
 
 /// Where a trace's events come from.
 pub trait Source {
@@ -188,7 +189,11 @@ fn actors(settings: &super::Settings, plays: Tracks) -> Vec<Box<dyn Actor>> {
         actors.push(Box::new(lifecycle::NodeTaints::new(settings.node_lifecycle.clone())));
     }
     if !plays.has(Track::DaemonSet) {
-        actors.push(Box::new(DaemonSetController::new(settings.daemon_set.clone())));
+        let settings = settings.daemon_set.clone();
+        actors.push(match settings.informer_lag_us {
+            Micros::ZERO => Box::new(DaemonSetController::new(settings)),
+            _ => Box::new(LateDaemonSetController::new(settings)),
+        });
     }
     if !plays.has(Track::Scheduler) {
         actors.push(Box::new(Scheduler::new(settings.scheduler.clone())));

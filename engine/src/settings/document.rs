@@ -60,6 +60,7 @@ impl Settings {
         to.line("client", limit(controller.client), "--kube-api-qps and --kube-api-burst");
         to.line("burst_replicas", controller.burst_replicas, "most pods created, and deleted, by one sync");
         to.line("sync_us", us(controller.sync_us), "from a sync's decisions to its first write");
+        to.line("informer_lag_us", us(controller.informer_lag_us), "how old what it decides on is");
         to.line("retries", limit(controller.retries), "failed syncs of all DaemonSets that are tried again");
         let (initial, longest) =
             (controller.failed_pod_backoff_initial_us, controller.failed_pod_backoff_max_us);

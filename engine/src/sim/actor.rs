@@ -1,10 +1,10 @@
 //! What an actor is: something that watches events and, when its time comes, answers with events.
 
-use crate::cluster::{Change, Cluster};
-use crate::event::{Body, Event, Kinds, Track};
-use crate::names::{Names, Seq};
+use crate::cluster::{Change, Cluster, deletion_is_immediate};
+use crate::event::{Body, ConditionStatus, Event, Kinds, PodCondition, Track, Why};
+use crate::names::{Names, PodId, Seq};
 use crate::saved::SaveError;
-use crate::time::Time;
+use crate::time::{Micros, Time};
 
 /// A controller, the scheduler, the kubelets: whoever reacts.
 ///
@@ -83,5 +83,30 @@ impl Context<'_> {
     /// Adds an answer.
     pub fn emit(&mut self, track: Track, cause: Seq, body: Body) {
         self.out.push(Draft { track, cause, body });
+    }
+
+    /// Deletes a pod through the API: it has its grace period, the one given or its own, unless it is not bound or has
+    /// ended; without one it is gone at once. A pod that terminates goes on terminating.
+    pub fn delete_pod(&mut self, track: Track, cause: Seq, id: PodId, why: Why, grace_s: Option<u32>) {
+        let Some(pod) = self.cluster.pod(id).filter(|pod| !pod.gone) else { return };
+        let own = || self.cluster.shape(pod.shape).map_or(30, |shape| shape.grace_s);
+        let grace_s = if deletion_is_immediate(pod) { 0 } else { grace_s.unwrap_or_else(own) };
+        if !pod.terminating() {
+            let deadline = (self.now + Micros::seconds(i64::from(grace_s))).api_seconds();
+            self.emit(track, cause, Body::PodDeleted { pod: id, why, grace_s, deadline });
+        }
+        if grace_s == 0 {
+            self.emit(track, cause, Body::PodGone { pod: id });
+        }
+    }
+
+    /// Marks a pod as the target of a disruption, which it has not asked for, and deletes it.
+    pub fn disrupt_pod(&mut self, track: Track, cause: Seq, id: PodId, why: Why, grace_s: Option<u32>) {
+        if self.cluster.pod(id).is_some_and(|pod| !pod.terminal()) {
+            let (condition, status) = (PodCondition::DisruptionTarget, ConditionStatus::True);
+            let since = self.now.api_seconds();
+            self.emit(track, cause, Body::PodConditionSet { pod: id, condition, status, since });
+        }
+        self.delete_pod(track, cause, id, why, grace_s);
     }
 }

@@ -80,7 +80,7 @@ Its pods last changed with #30 at 2026-01-01T00:00:21Z: pod default/agent-bcxb7 
 
 Who holds the budget
   a: its new pod default/agent-bcxb7 is not bound to it
-      since #32 at 2026-01-01T00:00:21Z: pod default/agent-bcxb7 fits no node: 0/3 nodes are available: 1 node(s) didn't have free ports for the requested pod ports, 2 node(s) didn't satisfy plugin(s) [NodeAffinity]. preemption: 0/3 nodes are available: 1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling. (scheduler)
+      since #32 at 2026-01-01T00:00:21Z: pod default/agent-bcxb7 fits no node: 0/3 nodes are available: 1 node(s) didn't have free ports for the requested pod ports, 2 node(s) didn't satisfy plugin(s) [NodeAffinity]. no new claims to deallocate, preemption: 0/3 nodes are available: 1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling. (scheduler)
       a host port that the pod wants is taken
       TCP 9100 is held by pod default/agent-dhlhq
       that is the old pod that it is to replace: default/agent-dhlhq goes only when the new one is available,
@@ -185,7 +185,7 @@ traces/suite/stuck/cordoned-node/trace.tape: same: three replays (one of them re
 traces/suite/stuck/no-schedule-taint/trace.tape: same: three replays (one of them resumed after event #26) gave the same 38 events, digest 40cab9006e7235e6790bbc554cec95ba
 traces/suite/stuck/not-ready-node/trace.tape: same: three replays (one of them resumed after event #26) gave the same 41 events, digest 72828c136457468bfc8fda63008cafb6
 traces/suite/stuck/successive-revisions/trace.tape: same: three replays (one of them resumed after event #106) gave the same 212 events, digest 50654bece92f9c8207a25cdce7759d70
-traces/suite/stuck/surge-host-port/trace.tape: same: three replays (one of them resumed after event #18) gave the same 32 events, digest 2d954d610903edb79cff8ac95ccd2d6a
+traces/suite/stuck/surge-host-port/trace.tape: same: three replays (one of them resumed after event #18) gave the same 32 events, digest d42e3192326f984aa1c42a43672a3faa
 
 "#]],
     );

@@ -3,29 +3,28 @@
 use super::flight::{Flight, Write};
 use super::outcome::{Creation, Deletion, Report};
 use super::revision::RevisionOperation;
-use crate::cluster::{Cluster, DaemonSet, Object, deletion_is_immediate};
+use crate::cluster::{Cluster, Object};
 use crate::event::{Body, Track};
 use crate::names::{Names, PodId, PodShape, RevisionId, Seq, Sym, sym};
 use crate::sim::Context;
-use crate::time::Micros;
 
 /// Emits one write of a sync, as of now. What has become pointless since it was decided is left out; says whether
 /// it was a deletion of a pod that is gone already.
 pub(super) fn emit(context: &mut Context<'_>, flight: &mut Flight, write: &Write) -> bool {
     let cluster = context.cluster;
     let Some(object) = cluster.object(flight.object) else { return false };
-    let Some(spec) = object.daemon_set() else { return false };
-    let mut emit = Emitter { context, object, spec, cause: flight.woken_by };
+    let mut emit = Emitter { context, object, cause: flight.woken_by };
     if !matches!(write, Write::Status(None)) && !std::mem::replace(&mut flight.started, true) {
         emit.draft(flight.woken_by, Body::Synced { object: object.id });
     }
+    let owner = |pod: PodId| cluster.pod(pod).and_then(|pod| pod.owner);
     let there = |pod: PodId| cluster.pod(pod).is_some_and(|pod| !pod.gone);
     match write {
         Write::Revision(operation) => emit.revision(operation),
-        Write::Release(pod) if there(*pod) => {
+        Write::Release(pod) if there(*pod) && owner(*pod) == Some(object.id) => {
             emit.draft(emit.pod_changed(*pod), Body::PodReleased { pod: *pod });
         }
-        Write::Adopt(pod) if there(*pod) => {
+        Write::Adopt(pod) if there(*pod) && owner(*pod).is_none() => {
             emit.draft(emit.pod_changed(*pod), Body::PodAdopted { pod: *pod, owner: object.id });
         }
         Write::Relabel(pod) if there(*pod) => {
@@ -52,7 +51,6 @@ pub(super) fn emit(context: &mut Context<'_>, flight: &mut Flight, write: &Write
 struct Emitter<'a, 'b> {
     context: &'a mut Context<'b>,
     object: &'b Object,
-    spec: &'b DaemonSet,
     cause: Seq,
 }
 
@@ -83,6 +81,8 @@ impl Emitter<'_, '_> {
             RevisionOperation::Label(revision, hash) => {
                 (self.cause, Body::RevisionLabelled { revision, hash })
             }
+            // What is there under the name already is what the sync would have made, had it seen it.
+            RevisionOperation::Create { name, .. } if self.has_revision(name) => return,
             RevisionOperation::Create { number, hash, name, template } => {
                 let body = Body::RevisionCreated {
                     revision: RevisionId::from_index(0),
@@ -102,6 +102,11 @@ impl Emitter<'_, '_> {
             RevisionOperation::Delete(revision) => (self.cause, Body::RevisionDeleted { revision }),
         };
         self.draft(cause, body);
+    }
+
+    fn has_revision(&self, name: Sym) -> bool {
+        let mut revisions = self.object.revisions.iter().filter_map(|id| self.context.cluster.revision(*id));
+        revisions.any(|revision| revision.present && revision.name == name)
     }
 
     fn report(&mut self, report: &Report) {
@@ -125,16 +130,9 @@ impl Emitter<'_, '_> {
 
     fn create(&mut self, creation: &Creation, flight: &mut Flight) {
         let object = self.object;
-        let shape = PodShape {
-            doc: self.spec.pod_doc,
-            revision_hash: flight.hash,
-            template_generation: Some(self.spec.template_generation),
-        };
-        // The template may change while a sync is under way.
-        let shape = match flight.shape.filter(|known| known.0 == shape) {
-            Some(known) => known.1,
-            None => flight.shape.insert((shape, self.context.names.shape(shape))).1,
-        };
+        let (doc, template_generation) = (flight.pod_doc, Some(flight.template_generation));
+        let shape = PodShape { doc, revision_hash: flight.hash, template_generation };
+        let shape = *flight.shape.get_or_insert_with(|| self.context.names.shape(shape));
         let node = Some(creation.node);
         let body = Body::PodCreated {
             // The slot is assigned when the event happens.
@@ -156,17 +154,8 @@ impl Emitter<'_, '_> {
     }
 
     fn delete(&mut self, deletion: &Deletion) {
-        let (cluster, now) = (self.context.cluster, self.context.now);
-        let Some(pod) = cluster.pod(deletion.pod) else { return };
-        let at_once = deletion_is_immediate(pod);
-        let grace_s = cluster.shape(pod.shape).map_or(30, |shape| shape.grace_s);
-        let grace_s = if at_once { 0 } else { grace_s };
-        let deadline = (now + Micros::seconds(i64::from(grace_s))).api_seconds();
-        let (pod, why) = (deletion.pod, deletion.why);
-        self.draft(deletion.cause, Body::PodDeleted { pod, why, grace_s, deadline });
-        if at_once {
-            self.draft(deletion.cause, Body::PodGone { pod });
-        }
+        let Deletion { pod, why, cause, .. } = *deletion;
+        self.context.delete_pod(Track::DaemonSet, cause, pod, why, None);
     }
 }
 

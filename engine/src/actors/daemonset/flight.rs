@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::Key;
 use super::outcome::{Creation, Deletion, Report, SyncOutcome};
 use super::revision::RevisionOperation;
+use crate::cluster::Object;
 use crate::event::WorkloadStatus;
-use crate::names::{NodeId, ObjectId, PodId, PodShape, Seq, ShapeId, Sym};
+use crate::names::{DocId, NodeId, ObjectId, PodId, Seq, ShapeId, Sym};
 use crate::time::{Micros, Time};
 
 /// One call of the API server.
@@ -35,6 +36,9 @@ pub(super) struct Flight {
     pub woken_by: Seq,
     /// The label of created pods.
     pub hash: Sym,
+    /// What created pods are made from, as the sync saw it.
+    pub pod_doc: DocId,
+    pub template_generation: i64,
     /// The generation that the sync saw; `None` if the status is not to say that it was observed.
     pub observed: Option<i64>,
     pub writes: VecDeque<Write>,
@@ -46,26 +50,23 @@ pub(super) struct Flight {
     pub requeue_after: Option<Micros>,
     /// Before this moment nothing is written; `None` for no such moment.
     pub not_before: Option<Time>,
-    /// The shape of the last pod that was created.
+    /// The shape of the pods that it creates, once it has created one.
     #[serde(skip)]
-    pub shape: Option<(PodShape, ShapeId)>,
+    pub shape: Option<ShapeId>,
 }
 
 impl Flight {
     /// A sync that has nothing to write yet.
-    pub fn new(
-        key: Key,
-        woken_by: Seq,
-        out: &SyncOutcome,
-        object: ObjectId,
-        observed: Option<i64>,
-    ) -> Flight {
+    pub fn new(key: Key, woken_by: Seq, out: &SyncOutcome, object: &Object) -> Flight {
+        let spec = object.daemon_set();
         Flight {
             key,
-            object,
+            object: object.id,
             woken_by,
             hash: out.hash,
-            observed,
+            pod_doc: spec.map_or(DocId::from_index(0), |spec| spec.pod_doc),
+            template_generation: spec.map_or(0, |spec| spec.template_generation),
+            observed: out.observes.then_some(object.generation),
             writes: VecDeque::new(),
             delayed: false,
             started: false,

@@ -16,6 +16,7 @@ mod expectations;
 mod flight;
 mod grouping;
 mod index;
+mod late;
 mod manage;
 mod name_order;
 mod opinion;
@@ -39,6 +40,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use admission::Refusal;
 pub(crate) use api::ApiServer;
+pub use late::LateDaemonSetController;
 pub(crate) use opinion::{Opinion, Patchwork, Wants};
 pub use outcome::{Creation, Deletion, Report, SyncError, SyncOutcome};
 pub(crate) use pod::DaemonPod;
@@ -188,18 +190,17 @@ impl DaemonSetController {
     }
 
     /// Decides what a sync does; what that is, is then written.
-    fn start(&mut self, key: Key, woken_by: Seq, context: &mut Context<'_>) {
+    fn start(&mut self, key: Key, woken_by: Seq, seen: &Cluster, context: &mut Context<'_>) {
         self.syncs += 1;
         // Where writes may have to wait, even a sync that does nothing waits for its turn behind them.
         let at_once = !self.writes_may_wait() && self.observer.is_none();
-        if at_once && self.has_nothing_to_do(key, context) {
+        if at_once && self.has_nothing_to_do(key, seen, context) {
             self.state.queue.forget(key);
             return;
         }
-        let out = self.decide(key, woken_by, None, context.cluster, context.names, context.now);
-        if let Some(object) = out.object.and_then(|id| context.cluster.object(id)) {
-            let observed = out.observes.then_some(object.generation);
-            let mut flight = Flight::new(key, woken_by, &out, object.id, observed);
+        let out = self.decide(key, woken_by, None, seen, context.names, context.now);
+        if let Some(object) = out.object.and_then(|id| seen.object(id)) {
+            let mut flight = Flight::new(key, woken_by, &out, object);
             if self.writes_may_wait() {
                 flight.writes.extend(flight::writes(&out));
                 if self.settings.sync_us > Micros::ZERO {
@@ -231,25 +232,25 @@ impl DaemonSetController {
 
     /// Whether a sync would certainly do nothing: the last one had nothing to do but to write a status, nothing of the
     /// DaemonSet has changed since, and the status is right.
-    fn has_nothing_to_do(&mut self, key: Key, context: &Context<'_>) -> bool {
-        let object = context.cluster.find_object(sym::DAEMON_SET, key.namespace, key.name);
+    fn has_nothing_to_do(&mut self, key: Key, seen: &Cluster, context: &Context<'_>) -> bool {
+        let object = seen.find_object(sym::DAEMON_SET, key.namespace, key.name);
         let Some(object) = object.filter(|_| self.state.expectations.satisfied(key, context.now)) else {
             return false;
         };
-        let indexes = self.views.indexes(context.cluster, context.names);
+        let indexes = self.views.indexes(seen, context.names);
         let counts = indexes.and_then(|indexes| indexes.settled(object, context.names, context.now));
         counts.is_some_and(|counts| sync::status_to_write(&counts, object, Some(object.generation)).is_none())
     }
 
     /// Writes what the syncs under way have decided, as far as the client's rate limit lets it through. Says whether
     /// one of them came to its end.
-    fn write(&mut self, context: &mut Context<'_>) -> bool {
+    fn write(&mut self, seen: &Cluster, context: &mut Context<'_>) -> bool {
         let mut ended = false;
         let now = context.now;
         let ripe = |flight: &Flight| flight.not_before.is_none_or(|at| at <= now);
         while let Some(first) = self.state.flights.iter().position(ripe) {
             let mut flight = self.state.flights.remove(first);
-            if self.write_flight(&mut flight, context) {
+            if self.write_flight(&mut flight, seen, context) {
                 self.end(&flight, context.now);
                 ended = true;
             } else {
@@ -263,12 +264,12 @@ impl DaemonSetController {
     }
 
     /// Writes what one sync has decided; says whether that is all.
-    fn write_flight(&mut self, flight: &mut Flight, context: &mut Context<'_>) -> bool {
+    fn write_flight(&mut self, flight: &mut Flight, seen: &Cluster, context: &mut Context<'_>) -> bool {
         while let Some(mut write) = flight.writes.pop_front() {
             if flight.delayed
                 && let Write::Status(status) = &mut write
             {
-                *status = self.count_again(flight, context);
+                *status = self.count_again(flight, seen, context);
             }
             if write.is_limited()
                 && self.settings.client.is_some_and(|limit| !self.state.client.take(limit, context.now))
@@ -284,10 +285,14 @@ impl DaemonSetController {
     }
 
     /// The status of a sync whose writes had to wait: as upstream's, it counts what there is by then.
-    fn count_again(&mut self, flight: &mut Flight, context: &Context<'_>) -> Option<WorkloadStatus> {
-        let object = context.cluster.object(flight.object).filter(|object| object.present)?;
-        let scene =
-            Scene { cluster: context.cluster, names: context.names, object, spec: object.daemon_set()? };
+    fn count_again(
+        &mut self,
+        flight: &mut Flight,
+        seen: &Cluster,
+        context: &Context<'_>,
+    ) -> Option<WorkloadStatus> {
+        let object = seen.object(flight.object).filter(|object| object.present)?;
+        let scene = Scene { cluster: seen, names: context.names, object, spec: object.daemon_set()? };
         let rules = pod::Rules::of(scene.spec, flight.hash, context.now);
         let counts = self.views.with(&scene, &rules, false, |view| view.counts(&rules, scene.names))?;
         if rules.min_ready_seconds > 0 && counts.ready != counts.available {
@@ -384,6 +389,24 @@ impl DaemonSetController {
         self.state.queue.is_ready(key)
     }
 
+    /// Does what is due, on the cluster as it is seen; what is written meets the cluster as it is.
+    fn act_on(&mut self, seen: &Cluster, context: &mut Context<'_>) {
+        self.sync_node_updates(seen, context.names);
+        self.state.queue.advance(context.now, context.names);
+        loop {
+            while self.state.flights.len() < self.settings.concurrent_syncs.max(1) {
+                let flights = &self.state.flights;
+                let busy = |key| flights.iter().any(|flight| flight.key == key);
+                let Some((key, cause)) = self.state.queue.take(busy) else { break };
+                self.start(key, cause, seen, context);
+            }
+            if !self.write(seen, context) {
+                break;
+            }
+        }
+        self.state.backoff.sweep(self.settings.backoff_bounds(), context.now);
+    }
+
     /// Hands the node updates that are waiting to `syncNodeUpdate`.
     pub(crate) fn sync_node_updates(&mut self, cluster: &Cluster, names: &Names) {
         self.round = self.round.wrapping_add(1);
@@ -461,20 +484,7 @@ impl Actor for DaemonSetController {
     }
 
     fn act(&mut self, context: &mut Context<'_>) {
-        self.sync_node_updates(context.cluster, context.names);
-        self.state.queue.advance(context.now, context.names);
-        loop {
-            while self.state.flights.len() < self.settings.concurrent_syncs.max(1) {
-                let flights = &self.state.flights;
-                let busy = |key| flights.iter().any(|flight| flight.key == key);
-                let Some((key, cause)) = self.state.queue.take(busy) else { break };
-                self.start(key, cause, context);
-            }
-            if !self.write(context) {
-                break;
-            }
-        }
-        self.state.backoff.sweep(self.settings.backoff_bounds(), context.now);
+        self.act_on(context.cluster, context);
     }
 
     fn save(&self) -> Result<Vec<u8>, SaveError> {

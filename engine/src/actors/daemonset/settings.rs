@@ -16,6 +16,9 @@ pub struct Settings {
     /// How long a sync takes from its decisions, which it makes at its start, to its first write: the cost of handling
     /// a key, and the age of the view that is decided on.
     pub sync_us: Micros,
+    /// How much later than it happened the controller learns of anything. It decides on the cluster as it was so long ago;
+    /// what it writes meets the cluster as it is.
+    pub informer_lag_us: Micros,
     /// So many syncs go on at once (`--concurrent-daemonset-syncs`); 0 counts as 1.
     pub concurrent_syncs: usize,
     /// How fast the controller may write (`--kube-api-qps`, `--kube-api-burst`); `None` for no limit.
@@ -35,6 +38,7 @@ impl Default for Settings {
         Settings {
             burst_replicas: 250,
             sync_us: Micros::ZERO,
+            informer_lag_us: Micros::ZERO,
             concurrent_syncs: 2,
             client: Some(RateLimit { per_second: 20, burst: 30 }),
             retries: Some(RateLimit { per_second: 10, burst: 100 }),
@@ -45,7 +49,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Upstream's settings without limits on how fast the controller writes and tries again.
+    /// Upstream's settings without delays and without limits on how fast the controller writes and tries again.
     pub fn unlimited() -> Self {
         Settings { client: None, retries: None, ..Settings::default() }
     }

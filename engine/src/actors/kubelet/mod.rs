@@ -1,23 +1,25 @@
 //! The nodes' kubelets: pods start some time after they are bound, and stop some time after they are deleted.
 //!
 //! In between their containers may crash and be restarted, ever later (CrashLoopBackOff), their readiness probes may
-//! fail, and they may fail for good: [`Settings`] say how long everything takes, and for which pods what goes wrong.
+//! fail, and they may fail for good: [`Settings`] say how long everything takes, and for which pods what goes wrong. A pod
+//! that does not fit its node when it comes there fails at once.
 //!
 //! A kubelet that is silent does nothing until it returns; one whose node is gone does nothing at all, and
 //! what it left behind is the pod garbage collector's.
 
+mod admission;
 mod draw;
 mod settings;
 mod timers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::actors::pod_set::PodSet;
 use crate::cluster::{Change, Cluster, Pod};
-use crate::event::{Body, ConditionStatus, Event, Kind, Kinds, Phase, PodCondition, Track};
+use crate::event::{Body, ConditionStatus, Event, Flags, Kind, Kinds, Phase, PodCondition, Track};
 use crate::names::{Names, NodeId, PodId, Seq, Sym, sym};
 use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
@@ -40,6 +42,8 @@ pub struct Kubelet {
     held: FxHashMap<NodeId, Vec<Timer>>,
     /// When each image is (or will be) on each node; kept only where images take time.
     pulled: BTreeMap<(NodeId, Sym), Time>,
+    /// Pods that have come to their nodes and were not looked at yet.
+    arrived: BTreeSet<PodId>,
     /// Pods whose container has crashed.
     backoffs: BTreeMap<PodId, Backoff>,
     /// Pods that were seen to in one act, as a set and as a list.
@@ -72,6 +76,31 @@ impl Kubelet {
             _ => return,
         };
         self.set(Timer { at: now + after, cause: seq, pod: id, made: pod.made, deed });
+    }
+
+    /// Whether a pod that has just come to its node is to be looked at. What the simulated scheduler has bound at this very
+    /// moment was looked at by it, and so was what the trace begins with.
+    fn is_news(event: &Event, pod: &Pod) -> bool {
+        let scheduled = event.track == Track::Scheduler && event.origin == Seq::NONE;
+        !scheduled && !event.flags.has(Flags::GENESIS) && pod.phase == Phase::Pending && !pod.terminating()
+    }
+
+    /// Looks at a pod that has come to its node: it is taken up, or fails.
+    fn admit(&mut self, context: &mut Context<'_>, timer: &Timer, pod: &Pod) {
+        let newer = |other: PodId| self.arrived.contains(&other);
+        let names = &*context.names;
+        match admission::refusal(context.cluster, names, (timer.pod, pod), newer) {
+            None => {
+                self.arrived.remove(&timer.pod);
+                self.take_up(timer.cause, context.now, timer.pod, context.cluster, context.names);
+            }
+            // It stays among those that do not count: its end is applied after the call.
+            Some(reason) => {
+                let reason = context.names.sym(&reason);
+                let phase = Body::PodPhaseSet { pod: timer.pod, phase: Phase::Failed, reason };
+                context.emit(Track::Kubelet, timer.cause, phase);
+            }
+        }
     }
 
     /// How long a step takes that every pod takes.
@@ -236,7 +265,19 @@ impl Actor for Kubelet {
             Body::PodBound { pod: id, .. } | Body::PodCreated { pod: id, .. }
                 if cluster.pod(id).is_some_and(|pod| pod.bound) =>
             {
-                self.take_up(seq, event.at, id, cluster, names);
+                match cluster.pod(id).filter(|pod| Self::is_news(event, pod)) {
+                    Some(pod) => {
+                        self.arrived.insert(id);
+                        self.set(Timer {
+                            at: event.at,
+                            cause: seq,
+                            pod: id,
+                            made: pod.made,
+                            deed: Deed::Admit,
+                        });
+                    }
+                    None => self.take_up(seq, event.at, id, cluster, names),
+                }
             }
             Body::PodDeleted { pod: id, grace_s, .. } => {
                 if let Some(pod) = cluster.pod(id).filter(|pod| pod.bound) {
@@ -262,11 +303,13 @@ impl Actor for Kubelet {
                     self.pulled.retain(|(there, _), _| *there != node);
                 }
                 for id in cluster.node(node).into_iter().flat_map(|node| &node.pods) {
+                    self.arrived.remove(id);
                     self.take_up(seq, event.at, *id, cluster, names);
                 }
             }
             Body::PodGone { pod } => {
                 self.backoffs.remove(&pod);
+                self.arrived.remove(&pod);
             }
             _ => {}
         }
@@ -310,6 +353,14 @@ impl Actor for Kubelet {
                 Deed::Start if pod.phase != Phase::Pending || pod.terminating() => continue,
                 Deed::Start => self.start(context, &timer, pod, 0),
                 Deed::Stop => Self::stop(context, &timer, pod),
+                Deed::Admit if pod.phase != Phase::Pending || pod.terminating() => {
+                    self.arrived.remove(&timer.pod);
+                    continue;
+                }
+                Deed::Admit => {
+                    self.admit(context, &timer, pod);
+                    continue;
+                }
                 _ if !runs => continue,
                 Deed::Ready { restarts } if restarts != pod.restarts || pod.ready => continue,
                 Deed::Ready { .. } => self.become_ready(context, &timer, pod),

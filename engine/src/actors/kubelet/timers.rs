@@ -64,6 +64,8 @@ pub(super) struct Timer {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Deed {
+    /// It has come to the node.
+    Admit,
     Start,
     Stop,
     /// The readiness probe succeeds; not before the restart with this number.

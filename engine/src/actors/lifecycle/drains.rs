@@ -6,10 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::{Change, Cluster, Pod, deletion_is_immediate};
+use crate::cluster::{Change, Cluster, Pod};
 use crate::disruption::{Budgets, Verdict};
 use crate::drain::{DrainOptions, aggregate};
-use crate::event::{Body, ConditionStatus, Event, PodCondition, Track, Why};
+use crate::event::{Body, Event, Track, Why};
 use crate::names::{DocId, Names, NodeId, PodId, Seq};
 use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
@@ -190,7 +190,12 @@ impl Target {
             Verdict::Granted => {
                 self.step = Step::Going { since: now, seen: None };
                 if !pod.terminating() {
-                    delete(context, self.pod, pod, request, grace_s, evicts);
+                    match evicts {
+                        true => {
+                            context.disrupt_pod(Track::Lifecycle, request, self.pod, Why::Evicted, grace_s);
+                        }
+                        false => context.delete_pod(Track::Lifecycle, request, self.pod, Why::User, grace_s),
+                    }
                 }
             }
             Verdict::NotNow(message) => {
@@ -263,22 +268,6 @@ fn go_duration(seconds: u32) -> String {
         (0, 0) => format!("{seconds}s"),
         (0, _) => format!("{minutes}m{seconds}s"),
         _ => format!("{hours}h{minutes}m{seconds}s"),
-    }
-}
-
-fn delete(context: &mut Context<'_>, id: PodId, pod: &Pod, cause: Seq, grace_s: Option<u32>, evicted: bool) {
-    let since = context.now.api_seconds();
-    if evicted && !pod.terminal() {
-        let (condition, status) = (PodCondition::DisruptionTarget, ConditionStatus::True);
-        context.emit(Track::Lifecycle, cause, Body::PodConditionSet { pod: id, condition, status, since });
-    }
-    let spec = context.cluster.shape(pod.shape).map_or(30, |shape| shape.grace_s);
-    let grace_s = if deletion_is_immediate(pod) { 0 } else { grace_s.unwrap_or(spec) };
-    let deadline = (context.now + Micros::seconds(i64::from(grace_s))).api_seconds();
-    let why = if evicted { Why::Evicted } else { Why::User };
-    context.emit(Track::Lifecycle, cause, Body::PodDeleted { pod: id, why, grace_s, deadline });
-    if grace_s == 0 {
-        context.emit(Track::Lifecycle, cause, Body::PodGone { pod: id });
     }
 }
 

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::{Change, Cluster, Pod};
-use crate::event::{Body, ConditionStatus, Event, Kind, Kinds, PodCondition, Track, Why};
+use crate::event::{Body, Event, Kind, Kinds, Track, Why};
 use crate::names::{Effect, Names, NodeId, PodId, Seq};
 use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
@@ -98,18 +98,7 @@ impl TaintEviction {
         if pod.terminating() {
             return;
         }
-        let since = context.now.api_seconds();
-        let (condition, status) = (PodCondition::DisruptionTarget, ConditionStatus::True);
-        context.emit(Track::Lifecycle, cause, Body::PodConditionSet { pod: id, condition, status, since });
-        let immediate = crate::cluster::deletion_is_immediate(pod);
-        let grace_s = context.cluster.shape(pod.shape).map_or(30, |shape| shape.grace_s);
-        let grace_s = if immediate { 0 } else { grace_s };
-        let deadline = (context.now + Micros::seconds(i64::from(grace_s))).api_seconds();
-        let why = Why::TaintEviction;
-        context.emit(Track::Lifecycle, cause, Body::PodDeleted { pod: id, why, grace_s, deadline });
-        if immediate {
-            context.emit(Track::Lifecycle, cause, Body::PodGone { pod: id });
-        }
+        context.disrupt_pod(Track::Lifecycle, cause, id, Why::TaintEviction, None);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whether a node will have a pod, after the filter plugins of the default profile, in their order.
 
-use super::usage::{Usage, allocatable};
+use crate::actors::capacity::{Lack, NodeUsage, lacking};
 use crate::cluster::{Cluster, Shape};
 use crate::names::{Effect, Names, NodeId, Sym, Taint, sym};
 
@@ -25,7 +25,7 @@ pub enum Rejection {
 
 impl Rejection {
     /// The words of the pod condition's message.
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         match self {
             Rejection::Unschedulable => "node(s) were unschedulable".to_owned(),
             Rejection::NodeName => "node(s) didn't match the requested node name".to_owned(),
@@ -38,16 +38,16 @@ impl Rejection {
     }
 
     /// Whether removing pods of lower priority could help.
-    fn resolvable(&self) -> bool {
+    pub(super) fn resolvable(&self) -> bool {
         matches!(self, Rejection::Ports | Rejection::TooManyPods | Rejection::Insufficient(_, false))
     }
 }
 
-/// Whether a node will have a pod of a shape; the first plugin that refuses says why.
+/// Whether a node on which this much is used will have a pod of a shape; the first plugin that refuses says why.
 pub(super) fn check(
     cluster: &Cluster,
     names: &Names,
-    usage: &Usage,
+    used: &NodeUsage,
     shape: &Shape,
     id: NodeId,
 ) -> Result<(), Vec<Rejection>> {
@@ -68,81 +68,68 @@ pub(super) fn check(
     if !placement.selects(node.name, &node.labels, names) {
         return Err(vec![Rejection::Affinity]);
     }
-    if shape.host_ports.iter().any(|wanted| port_taken(usage, id, *wanted, names)) {
+    if used.takes_ports_of(shape, names) {
         return Err(vec![Rejection::Ports]);
     }
-    let lacking = lacking(cluster, names, usage, shape, id);
-    if lacking.is_empty() { Ok(()) } else { Err(lacking) }
+    let lacking = lacking(cluster, names, used, shape, id);
+    let rejection = |lack: &Lack| match lack.resource {
+        sym::PODS => Rejection::TooManyPods,
+        resource => Rejection::Insufficient(names.text(resource).to_owned(), lack.hopeless),
+    };
+    if lacking.is_empty() { Ok(()) } else { Err(lacking.iter().map(rejection).collect()) }
 }
 
-fn port_taken(usage: &Usage, node: NodeId, wanted: (Sym, Sym, u16), names: &Names) -> bool {
-    let mut taken = usage.on(node).into_iter().flat_map(|usage| &usage.ports);
-    taken.any(|other| ports_conflict(wanted, *other, names))
+/// Nodes that refuse a pod.
+#[derive(Debug, Default)]
+pub(super) struct Refusals {
+    /// How many there are that refuse for the same reasons.
+    counted: Vec<(usize, Vec<Rejection>)>,
+    /// How many nodes were left out because the pod names its node.
+    pub others: usize,
+    /// Those where removing pods of lower priority could help.
+    pub resolvable: Vec<NodeId>,
 }
 
-/// Whether two host ports (protocol, address, number) cannot be on one node.
-pub fn ports_conflict(a: (Sym, Sym, u16), b: (Sym, Sym, u16), names: &Names) -> bool {
-    let any = |address: Sym| names.text(address) == "0.0.0.0";
-    (a.0, a.2) == (b.0, b.2) && (a.1 == b.1 || any(a.1) || any(b.1))
-}
-
-/// After `fitsRequest`. A node that says nothing about its capacity has room for everything: recordings and
-/// hand-made traces may leave it out.
-fn lacking(cluster: &Cluster, names: &Names, usage: &Usage, shape: &Shape, node: NodeId) -> Vec<Rejection> {
-    let mut lacking = Vec::new();
-    let Some(pods) = allocatable(cluster, names, node, sym::PODS) else { return lacking };
-    let used = usage.on(node);
-    if pods > 0 && used.map_or(0, |u| u.pods) + 1 > pods {
-        lacking.push(Rejection::TooManyPods);
-    }
-    for &(resource, wanted) in shape.requests.iter().filter(|r| r.1 > 0) {
-        let total = allocatable(cluster, names, node, resource).unwrap_or(0);
-        let taken = used.and_then(|u| u.requests.iter().find(|r| r.0 == resource)).map_or(0, |r| r.1);
-        if wanted > total - taken {
-            lacking.push(Rejection::Insufficient(names.text(resource).to_owned(), wanted > total));
+impl Refusals {
+    pub fn add(&mut self, node: NodeId, reasons: Vec<Rejection>) {
+        if reasons.iter().all(Rejection::resolvable) {
+            self.resolvable.push(node);
+        }
+        match self.counted.iter_mut().find(|(_, known)| *known == reasons) {
+            Some((count, _)) => *count += 1,
+            None => self.counted.push((1, reasons)),
         }
     }
-    lacking
+
+    /// The message of condition PodScheduled, after `FitError.Error`. `room` is what came of making room: nothing if
+    /// there will be some.
+    pub fn message(&self, nodes: usize, room: &str) -> String {
+        if nodes == 0 {
+            return "no nodes available to schedule pods".to_owned();
+        }
+        let mut reasons: Vec<(usize, String)> = Vec::new();
+        for (count, rejections) in &self.counted {
+            rejections.iter().for_each(|rejection| count_in(&mut reasons, *count, rejection.text()));
+        }
+        if self.others > 0 {
+            count_in(&mut reasons, self.others, "node(s) didn't satisfy plugin(s) [NodeAffinity]".to_owned());
+        }
+        let room = if room.is_empty() { String::new() } else { format!(" {room}") };
+        format!("0/{nodes} nodes are available: {}.{room}", listed(reasons))
+    }
 }
 
-/// The message of condition PodScheduled, after `FitError.Error`. `others` nodes were left out because the
-/// pod names its node.
-pub(super) fn message(nodes: usize, rejected: &[(usize, Vec<Rejection>)], others: usize) -> String {
-    if nodes == 0 {
-        return "no nodes available to schedule pods".to_owned();
-    }
-    let mut reasons: Vec<(usize, String)> = Vec::new();
-    let mut add = |count: usize, text: String| match reasons.iter_mut().find(|(_, known)| *known == text) {
+/// Counts a reason that was met so many times.
+pub(super) fn count_in(reasons: &mut Vec<(usize, String)>, count: usize, text: String) {
+    match reasons.iter_mut().find(|(_, known)| *known == text) {
         Some((known, _)) => *known += count,
         None => reasons.push((count, text)),
-    };
-    let mut preemptable = 0;
-    for (count, rejections) in rejected {
-        for rejection in rejections {
-            add(*count, rejection.text());
-        }
-        if !rejections.is_empty() && rejections.iter().all(Rejection::resolvable) {
-            preemptable += count;
-        }
     }
-    if others > 0 {
-        add(others, "node(s) didn't satisfy plugin(s) [NodeAffinity]".to_owned());
-    }
-    let listed = |reasons: Vec<(usize, String)>| {
-        let mut texts: Vec<_> = reasons.iter().map(|(count, text)| format!("{count} {text}")).collect();
-        texts.sort();
-        texts.join(", ")
-    };
-    let mut preemption = Vec::new();
-    if preemptable > 0 {
-        preemption.push((preemptable, "No preemption victims found for incoming pod".to_owned()));
-    }
-    if nodes > preemptable {
-        preemption.push((nodes - preemptable, "Preemption is not helpful for scheduling".to_owned()));
-    }
-    format!(
-        "0/{nodes} nodes are available: {}. preemption: 0/{nodes} nodes are available: {}.",
-        listed(reasons),
-        listed(preemption)
-    )
+}
+
+/// Counted reasons in upstream's order: that of their texts.
+pub(super) fn listed(reasons: Vec<(usize, String)>) -> String {
+    let mut texts: Vec<_> = reasons.iter().map(|(count, text)| format!("{count} {text}")).collect();
+    texts.sort();
+    texts.join(", ")
 }

@@ -3,8 +3,12 @@
 //! A daemon pod can only go to its own node, so for it scheduling is the question whether that node will have
 //! it. Other pods go to the feasible node with the most room, the first by name among equals; upstream draws
 //! lots there.
+//!
+//! A pod that fits nowhere makes room for itself, if it may: pods of lower priority are deleted, with their grace
+//! periods, and it waits, nominated for their node, until they have ended.
 
 mod filter;
+mod preempt;
 mod usage;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -12,16 +16,20 @@ use std::collections::{BTreeSet, VecDeque};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::{Change, Cluster, Shape};
-use crate::event::{Body, Event, Kind, Kinds, Track};
+use crate::cluster::{Change, Cluster, Pod, Shape};
+use crate::disruption::Budgets;
+use crate::event::{Body, Event, Kind, Kinds, Track, Why};
 use crate::names::{Names, NodeId, PodId, Seq, ShapeId, Sym};
 use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
 use crate::time::{Micros, Time};
 
-pub use filter::{Rejection, ports_conflict};
+pub use super::capacity::ports_conflict;
+pub use filter::Rejection;
 
-use usage::Usage;
+use filter::Refusals;
+use preempt::{Candidate, NoRoom, Preemption};
+use usage::{Usage, Wanted};
 
 /// What the filters say about nodes as they are, for people who ask.
 #[derive(Debug, Default)]
@@ -45,7 +53,7 @@ impl Probe {
         shape: &Shape,
         node: NodeId,
     ) -> Vec<Rejection> {
-        filter::check(cluster, names, &self.0, shape, node).err().unwrap_or_default()
+        filter::check(cluster, names, self.0.on(node), shape, node).err().unwrap_or_default()
     }
 }
 
@@ -77,6 +85,13 @@ pub struct Scheduler {
     /// `default-scheduler`, once a pod has named it.
     own_name: Option<Sym>,
     now: Time,
+}
+
+/// What one act has to remember: its answers are applied after it.
+#[derive(Default)]
+struct Moment {
+    budgets: Budgets,
+    victims: BTreeSet<PodId>,
 }
 
 impl Scheduler {
@@ -150,7 +165,7 @@ impl Scheduler {
         self.due.sort_unstable();
     }
 
-    fn try_pod(&mut self, context: &mut Context<'_>, id: PodId, cause: Seq) {
+    fn try_pod(&mut self, context: &mut Context<'_>, moment: &mut Moment, id: PodId, cause: Seq) {
         let cluster = context.cluster;
         let Some(pod) = cluster.pod(id) else { return };
         let Some(shape) = cluster.shape(pod.shape) else { return };
@@ -160,59 +175,117 @@ impl Scheduler {
             }
             self.own_name = Some(shape.scheduler);
         }
-        let chosen = match pod.node {
-            Some(node) => self.one_node(context, shape, node),
-            None => self.best_node(context, shape),
-        };
-        match chosen {
+        let wanted = Wanted { pod: id, shape, priority: cluster.priority(shape, context.names).0 };
+        match self.place(cluster, context.names, pod, &wanted) {
             Ok(node) => {
                 self.stop_waiting(id, cluster);
                 // Later pods of the same call must see the room taken.
+                self.usage.promise(id, None);
                 self.usage.add(cluster, id, node, pod.shape);
                 context.emit(Track::Scheduler, cause, Body::PodBound { pod: id, node });
             }
-            Err(message) => {
-                let first = !pod.unschedulable;
+            Err(refusals) => {
+                let (names, usage) = (&*context.names, &self.usage);
+                let preemption = Preemption { cluster, names, usage, wanted };
+                let room = preemption.find(&refusals.resolvable, &mut moment.budgets);
                 self.wait(id, pod.node);
-                if first {
-                    let message = context.names.sym(&message);
-                    context.emit(Track::Scheduler, cause, Body::PodUnschedulable { pod: id, message });
-                }
+                self.refuse(context, pod, &wanted, &refusals, room, (moment, cause));
             }
         }
     }
 
-    fn one_node(&self, context: &Context<'_>, shape: &Shape, node: NodeId) -> Result<NodeId, String> {
-        let rejections = match context.cluster.present_node(node) {
-            None => Vec::new(),
-            Some(_) => match filter::check(context.cluster, context.names, &self.usage, shape, node) {
-                Ok(()) => return Ok(node),
-                Err(rejections) => rejections,
-            },
+    /// What a pod is told that no node would have, and what is done about it.
+    fn refuse(
+        &mut self,
+        context: &mut Context<'_>,
+        pod: &Pod,
+        wanted: &Wanted<'_>,
+        refusals: &Refusals,
+        room: Result<Candidate, NoRoom>,
+        (moment, cause): (&mut Moment, Seq),
+    ) {
+        let (cluster, id) = (context.cluster, wanted.pod);
+        let nominated = cluster.nominated_node(id);
+        let (candidate, nomination, said) = match room {
+            Ok(candidate) => {
+                let node = candidate.node;
+                (Some(candidate), Some(node), String::new())
+            }
+            // A pod that may not make room, or need not again, keeps the room that it was promised.
+            Err(no @ NoRoom::NotEligible(_)) => (None, nominated, no.message(cluster.node_count())),
+            Err(no) => (None, None, no.message(cluster.node_count())),
         };
-        let others = context.cluster.node_count() - usize::from(!rejections.is_empty());
-        Err(filter::message(context.cluster.node_count(), &[(1, rejections)], others))
+        if !pod.unschedulable {
+            let message = context.names.sym(&refusals.message(cluster.node_count(), &said));
+            context.emit(Track::Scheduler, cause, Body::PodUnschedulable { pod: id, message });
+        }
+        if nomination != nominated {
+            self.nominate(context, id, nomination, cause);
+        }
+        let Some(candidate) = candidate else { return };
+        let mut promised = self.usage.promised_on(candidate.node).to_vec();
+        promised.sort_unstable();
+        for less in promised {
+            let shape = cluster.pod(less).and_then(|pod| cluster.shape(pod.shape));
+            let lower = |shape| cluster.priority(shape, context.names).0 < wanted.priority;
+            if shape.is_some_and(lower) {
+                self.nominate(context, less, None, cause);
+            }
+        }
+        for victim in candidate.victims {
+            let going = cluster.pod(victim).is_some_and(Pod::terminating);
+            if !going && moment.victims.insert(victim) {
+                context.disrupt_pod(Track::Scheduler, cause, victim, Why::Preempted, None);
+            }
+        }
     }
 
-    fn best_node(&self, context: &Context<'_>, shape: &Shape) -> Result<NodeId, String> {
-        let cluster = context.cluster;
+    fn nominate(&mut self, context: &mut Context<'_>, pod: PodId, node: Option<NodeId>, cause: Seq) {
+        self.usage.promise(pod, node);
+        context.emit(Track::Scheduler, cause, Body::PodNominated { pod, node });
+    }
+
+    /// The node that a pod goes to: the one that it is for, the one where room was made for it, or the one with the most
+    /// room.
+    fn place(
+        &self,
+        cluster: &Cluster,
+        names: &Names,
+        pod: &Pod,
+        wanted: &Wanted<'_>,
+    ) -> Result<NodeId, Refusals> {
+        let check = |node| {
+            let used = self.usage.seen_by(cluster, names, wanted, node);
+            filter::check(cluster, names, &used, wanted.shape, node)
+        };
+        let mut refusals = Refusals::default();
+        if let Some(node) = pod.node {
+            refusals.others = cluster.node_count();
+            if cluster.present_node(node).is_some() {
+                let Err(reasons) = check(node) else { return Ok(node) };
+                refusals.others -= 1;
+                refusals.add(node, reasons);
+            }
+            return Err(refusals);
+        }
+        if let Some(node) = cluster.nominated_node(wanted.pod)
+            && check(node).is_ok()
+        {
+            return Ok(node);
+        }
         let mut best: Option<(i64, NodeId)> = None;
-        let mut rejected: Vec<(usize, Vec<Rejection>)> = Vec::new();
         for &node in cluster.nodes() {
-            match filter::check(cluster, context.names, &self.usage, shape, node) {
+            match check(node) {
                 Ok(()) => {
-                    let score = self.usage.room_score(cluster, context.names, shape, node);
+                    let score = self.usage.room_score(cluster, names, wanted.shape, node);
                     if best.is_none_or(|(highest, _)| score > highest) {
                         best = Some((score, node));
                     }
                 }
-                Err(reasons) => match rejected.iter_mut().find(|(_, known)| *known == reasons) {
-                    Some((count, _)) => *count += 1,
-                    None => rejected.push((1, reasons)),
-                },
+                Err(reasons) => refusals.add(node, reasons),
             }
         }
-        best.map(|(_, node)| node).ok_or_else(|| filter::message(cluster.node_count(), &rejected, 0))
+        best.map(|(_, node)| node).ok_or(refusals)
     }
 }
 
@@ -225,6 +298,7 @@ impl Actor for Scheduler {
         const INTERESTS: Kinds = Kinds::of(&[
             Kind::PodCreated,
             Kind::PodBound,
+            Kind::PodNominated,
             Kind::PodPhaseSet,
             Kind::PodGone,
             Kind::NodeJoined,
@@ -251,7 +325,11 @@ impl Actor for Scheduler {
             }
             Body::PodBound { pod, .. } => {
                 self.stop_waiting(pod, cluster);
+                self.usage.promise(pod, None);
                 self.usage.observe(cluster, pod);
+            }
+            Body::PodNominated { pod, node } => {
+                self.usage.promise(pod, node);
             }
             Body::PodPhaseSet { pod, .. } => {
                 if let Some(node) = self.usage.observe(cluster, pod) {
@@ -261,7 +339,8 @@ impl Actor for Scheduler {
             Body::PodGone { pod } => {
                 self.stop_waiting(pod, cluster);
                 self.retry.retain(|(other, _)| *other != pod);
-                if let Some(node) = self.usage.forget(cluster, pod) {
+                let promised = self.usage.promise(pod, None);
+                if let Some(node) = self.usage.forget(cluster, pod).or(promised) {
                     self.retry_for_node(node, seq);
                 }
             }
@@ -288,11 +367,12 @@ impl Actor for Scheduler {
 
     fn act(&mut self, context: &mut Context<'_>) {
         self.take_due(context);
+        let mut moment = Moment::default();
         for index in 0..self.due.len() {
             let (_, _, pod, cause) = self.due[index];
             // A pod that several events gave a chance is tried once, for the last of them.
             if self.due.get(index + 1).is_none_or(|next| next.2 != pod) {
-                self.try_pod(context, pod, cause);
+                self.try_pod(context, &mut moment, pod, cause);
             }
         }
     }
@@ -309,6 +389,9 @@ impl Actor for Scheduler {
         }
         for (pod, _) in cluster.pods() {
             self.usage.observe(cluster, pod);
+        }
+        for (pod, node) in cluster.nominations() {
+            self.usage.promise(pod, Some(node));
         }
         Ok(())
     }

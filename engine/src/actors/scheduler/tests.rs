@@ -66,7 +66,7 @@ fn a_pod_for_one_node_waits_for_room_there() {
     assert_eq!(
         message(&world),
         "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) didn't satisfy plugin(s) [NodeAffinity]. \
-         preemption: 0/2 nodes are available: 1 No preemption victims found for incoming pod, \
+         no new claims to deallocate, preemption: 0/2 nodes are available: 1 No preemption victims found for incoming pod, \
          1 Preemption is not helpful for scheduling."
     );
     happen(&mut world, Body::PodPhaseSet { pod: first, phase: Phase::Succeeded, reason: Sym::EMPTY });

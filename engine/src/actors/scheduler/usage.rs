@@ -1,8 +1,22 @@
-//! What the pods on each node use. Pods count from binding until they end or are gone, terminating or not.
+//! What the pods on each node use. Pods count from binding until they end or are gone, terminating or not; to pods of no
+//! higher priority also those that were promised room.
 
+use std::borrow::Cow;
+
+use rustc_hash::FxHashMap;
+
+use crate::actors::capacity::{NodeUsage, allocatable, amount};
 use crate::actors::pod_set::PodSet;
 use crate::cluster::{Cluster, Shape};
-use crate::names::{Names, NodeId, PodId, ResourceList, ShapeId, Sym, sym};
+use crate::names::{Names, NodeId, PodId, ShapeId, sym};
+
+/// A pod that looks for a place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'a> {
+    pub pod: PodId,
+    pub shape: &'a Shape,
+    pub priority: i32,
+}
 
 /// What is used, per node, and which pod uses it.
 #[derive(Debug, Default)]
@@ -10,20 +24,59 @@ pub(super) struct Usage {
     nodes: Vec<NodeUsage>,
     /// The pods that are counted.
     counted: PodSet,
+    /// Pods for which room is being made, by the node (`status.nominatedNodeName`), and the other way round.
+    promised: FxHashMap<NodeId, Vec<PodId>>,
+    promises: FxHashMap<PodId, NodeId>,
 }
 
-/// What is used on one node.
-#[derive(Debug, Default)]
-pub(super) struct NodeUsage {
-    pub pods: i64,
-    pub requests: Vec<(Sym, i64)>,
-    pub ports: Vec<(Sym, Sym, u16)>,
-}
+static NOTHING: NodeUsage = NodeUsage::NOTHING;
 
 impl Usage {
-    /// What is used on a node; `None` if nothing ever was.
-    pub fn on(&self, node: NodeId) -> Option<&NodeUsage> {
-        self.nodes.get(node.index())
+    /// What is used on a node.
+    pub fn on(&self, node: NodeId) -> &NodeUsage {
+        self.nodes.get(node.index()).unwrap_or(&NOTHING)
+    }
+
+    /// What is used on a node as a pod sees it, after `RunFilterPluginsWithNominatedPods`: others of at least its
+    /// priority count as soon as they were promised room.
+    pub fn seen_by(
+        &self,
+        cluster: &Cluster,
+        names: &Names,
+        wanted: &Wanted<'_>,
+        node: NodeId,
+    ) -> Cow<'_, NodeUsage> {
+        let mut used = Cow::Borrowed(self.on(node));
+        for pod in self.promised_on(node).iter().filter(|pod| **pod != wanted.pod) {
+            let Some(shape) = cluster.pod(*pod).and_then(|pod| cluster.shape(pod.shape)) else { continue };
+            if cluster.priority(shape, names).0 >= wanted.priority {
+                used.to_mut().add(shape);
+            }
+        }
+        used
+    }
+
+    /// Pods that were promised room on a node.
+    pub fn promised_on(&self, node: NodeId) -> &[PodId] {
+        self.promised.get(&node).map_or(&[], Vec::as_slice)
+    }
+
+    /// Takes note of a promise, or that there is none any more. Gives the node of the one before.
+    pub fn promise(&mut self, pod: PodId, node: Option<NodeId>) -> Option<NodeId> {
+        let before = match node {
+            Some(node) => self.promises.insert(pod, node),
+            None => self.promises.remove(&pod),
+        };
+        if before == node {
+            return before;
+        }
+        if let Some(list) = before.and_then(|node| self.promised.get_mut(&node)) {
+            list.retain(|other| *other != pod);
+        }
+        if let Some(node) = node {
+            self.promised.entry(node).or_default().push(pod);
+        }
+        before
     }
 
     /// Counts a pod, or stops counting it, as its state says. Gives the node that got room.
@@ -45,15 +98,7 @@ impl Usage {
         if self.nodes.len() <= node.index() {
             self.nodes.resize_with(node.index() + 1, NodeUsage::default);
         }
-        let usage = &mut self.nodes[node.index()];
-        usage.pods += 1;
-        for &(name, amount) in &shape.requests {
-            match usage.requests.iter_mut().find(|r| r.0 == name) {
-                Some(used) => used.1 += amount,
-                None => usage.requests.push((name, amount)),
-            }
-        }
-        usage.ports.extend_from_slice(&shape.host_ports);
+        self.nodes[node.index()].add(shape);
     }
 
     /// Stops counting a pod, which may be gone but whose slot no other pod has yet. Gives the node that got room.
@@ -62,19 +107,8 @@ impl Usage {
             return None;
         }
         let pod = cluster.pod(id)?;
-        let (node, shape) = (pod.node?, cluster.shape(pod.shape)?);
-        let usage = &mut self.nodes[node.index()];
-        usage.pods -= 1;
-        for &(name, amount) in &shape.requests {
-            if let Some(used) = usage.requests.iter_mut().find(|r| r.0 == name) {
-                used.1 -= amount;
-            }
-        }
-        for port in &shape.host_ports {
-            if let Some(at) = usage.ports.iter().position(|p| p == port) {
-                usage.ports.swap_remove(at);
-            }
-        }
+        let node = pod.node?;
+        self.nodes[node.index()].remove(cluster.shape(pod.shape)?);
         Some(node)
     }
 
@@ -84,25 +118,13 @@ impl Usage {
         for resource in [sym::CPU, sym::MEMORY] {
             let allocatable = allocatable(cluster, names, node, resource).unwrap_or(0);
             if allocatable > 0 {
-                let wanted = amount(&shape.requests, resource);
-                let used = self.on(node).map_or(0, |usage| amount(&usage.requests, resource)) + wanted;
+                let used = amount(&self.on(node).requests, resource) + amount(&shape.requests, resource);
                 let free = (allocatable - used).max(0);
                 scores.push(i64::try_from(i128::from(free) * 100 / i128::from(allocatable)).unwrap_or(0));
             }
         }
         // Fewer pods first among nodes that are equally full, as spreading would have it.
-        let pods = self.on(node).map_or(0, |usage| usage.pods);
         let mean = scores.iter().sum::<i64>() / i64::try_from(scores.len().max(1)).unwrap_or(1);
-        mean * 1_000_000 - pods
+        mean * 1_000_000 - self.on(node).pods
     }
-}
-
-/// A node's allocatable amount of a resource; `None` if the node says nothing at all about its capacity.
-pub(super) fn allocatable(cluster: &Cluster, names: &Names, node: NodeId, resource: Sym) -> Option<i64> {
-    let ResourceList(list) = names.resource_list(cluster.node(node)?.allocatable?);
-    Some(amount(list, resource))
-}
-
-fn amount(list: &[(Sym, i64)], resource: Sym) -> i64 {
-    list.iter().find(|r| r.0 == resource).map_or(0, |r| r.1)
 }
