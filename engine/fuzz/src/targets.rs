@@ -84,6 +84,9 @@ impl Target {
                 include_bytes!("../seeds/log/nodes.tape"),
                 include_bytes!("../seeds/log/run.tape"),
                 include_bytes!("../seeds/log/batches.tape"),
+                include_bytes!("../seeds/log/died.tape"),
+                include_bytes!("../seeds/log/batches-1.tape"),
+                include_bytes!("../seeds/log/batches-2.tape"),
             ],
             Target::Watch => &[include_bytes!("../seeds/watch/lesson.jsonl"), BESIDE],
             Target::Audit => &[include_bytes!("../seeds/audit/lesson.jsonl")],
@@ -134,22 +137,24 @@ impl Fuzzer {
             0 => {
                 let mut bytes = self.seeds[at].clone();
                 damage(&mut bytes, random);
-                // The state alone gone back to "open" is how a close looks that was cut off; every event is there.
-                let mut reopened = self.seeds[at].clone();
-                reopened[20] = State::Open as u8;
-                let damaged = bytes != self.seeds[at] && bytes != reopened;
+                let damaged = bytes != self.seeds[at] && !is_change_of_state(&bytes, &self.seeds[at]);
                 Input { bytes, damaged }
             }
             1 => {
                 let mut bytes = self.seeds[at].clone();
-                // Cut where it was closed once before, a log is one that was closed there.
                 bytes.truncate(random.below(bytes.len()));
-                Input { bytes, damaged: false }
+                // An open log that is cut behind a batch is one whose writer died there; and the first two versions do not
+                // say where a log was closed, so that one that is cut behind an earlier close is one that was closed there.
+                let damaged = closed_len(&self.seeds[at]) > 0;
+                Input { bytes, damaged }
             }
             _ => {
                 let mut frames = Frames::of(&self.seeds[at]);
                 frames.change(random.pick(&self.frames), random);
                 let mut bytes = frames.sealed(!random.one_in(4));
+                if random.one_in(8) {
+                    cut_change_of_state(&mut bytes, random);
+                }
                 if random.one_in(4) {
                     bytes.truncate(random.below(bytes.len()));
                 }
@@ -175,6 +180,39 @@ impl Fuzzer {
     pub fn told(&self) -> String {
         format!("{} inputs were good", self.good)
     }
+}
+
+/// How long a log says that it was when it was closed; 0 if it is open, or does not say.
+fn closed_len(log: &[u8]) -> u64 {
+    log.get(24..32).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes)
+}
+
+/// Leaves a log's header as it is when the change to the other state is cut off.
+fn cut_change_of_state(log: &mut [u8], random: &mut Random) {
+    let opening = log[20] == State::Closed as u8;
+    let mut changed = [0; 12];
+    changed[0] = if opening { State::Open } else { State::Closed } as u8;
+    if !opening {
+        changed[4..].copy_from_slice(&(log.len() as u64).to_le_bytes());
+    }
+    let some = 1 + random.below(changed.len());
+    log[20..20 + some].copy_from_slice(&changed[..some]);
+}
+
+/// Whether some bytes are a log of which the header was being changed to the other state when that was cut off. Every event is
+/// there then.
+fn is_change_of_state(bytes: &[u8], log: &[u8]) -> bool {
+    if log[20] == State::Open as u8 {
+        // Being closed: anything may be there of the length.
+        return bytes[20] == State::Closed as u8
+            && [&bytes[..20], &bytes[21..24], &bytes[32..]] == [&log[..20], &log[21..24], &log[32..]];
+    }
+    (24..=32).any(|after| {
+        let mut opening = log.to_vec();
+        opening[20..after].fill(0);
+        opening[20] = State::Open as u8;
+        bytes == opening
+    })
 }
 
 /// Reads a log; gives whether it is whole. One that was damaged must not be.

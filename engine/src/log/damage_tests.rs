@@ -77,6 +77,7 @@ fn a_log_cut_at_any_byte_is_exactly_its_committed_prefix() {
             let torn = end.unwrap();
             if close || cut as u64 != offset {
                 let torn = torn.expect("what was cut is said");
+                assert_eq!(torn.missing, close.then(|| log.bytes.len() as u64 - cut as u64));
                 assert_eq!((torn.offset, torn.bytes), (offset, cut as u64 - offset));
                 assert_eq!((torn.last, torn.was_closed), (Seq(committed as u64), close));
             } else {
@@ -102,6 +103,109 @@ fn recover_and_go_on(log: &Log, bytes: Vec<u8>, committed: usize) {
     let (events, end) = read(storage.bytes());
     assert_eq!(end.unwrap(), None);
     assert_eq!(events, log.events);
+}
+
+/// A log that was written in several sessions: closed and opened again, and once left by a writer that died. Gives the
+/// ends of batches, and where it was closed.
+fn log_of_sessions(close: bool) -> (Log, Vec<u64>) {
+    let events = samples::events(&mut Names::new());
+    let storage = MemoryStorage::new();
+    let mut ends = vec![(format::FILE_HEADER_LEN as u64, 0)];
+    let mut closes = Vec::new();
+    let options = Options::default();
+    let open = || {
+        let (writer, mut names, _) = Writer::open_in(Box::new(storage.clone()), &options).unwrap();
+        let events = samples::events(&mut names);
+        (writer, names, events)
+    };
+    drop(Writer::create_in(Box::new(storage.clone()), &options).unwrap());
+    for session in 0..events.len().div_ceil(12) {
+        let (mut writer, names, events) = open();
+        for batch in events[12 * session..events.len().min(12 * session + 12)].chunks(5) {
+            writer.append(&names, batch).unwrap();
+            ends.push((writer.bytes(), writer.last().0 as usize));
+        }
+        // The writer of the second session dies.
+        if session != 1 {
+            writer.close().unwrap();
+            closes.push(storage.bytes().len() as u64);
+        }
+    }
+    if !close {
+        let (mut writer, names, own) = open();
+        let last = Event { cause: Seq::NONE, ..own[own.len() - 1] };
+        writer.append(&names, &[last]).unwrap();
+        ends.push((writer.bytes(), events.len() + 1));
+        let last = Event { cause: Seq::NONE, ..events[events.len() - 1] };
+        let events = [&events[..], &[last]].concat();
+        return (Log { bytes: storage.bytes(), events, ends }, closes);
+    }
+    (Log { bytes: storage.bytes(), events, ends }, closes)
+}
+
+#[test]
+fn of_a_log_of_many_sessions_that_is_cut_at_any_byte_nothing_but_the_truth_is_said() {
+    for close in [false, true] {
+        let (log, closes) = log_of_sessions(close);
+        assert!(closes.len() >= 3 && log.ends.len() > 8);
+        for cut in format::FILE_HEADER_LEN..log.bytes.len() {
+            let bytes = log.bytes[..cut].to_vec();
+            let (events, end) = read(bytes.clone());
+            let cut = cut as u64;
+            let &(offset, committed) = log.ends.iter().rfind(|(end, _)| *end <= cut).unwrap();
+            assert_eq!(events, log.events[..committed], "cut at {cut}");
+            // Where the log is whole up to the cut: behind a batch, or behind a close.
+            let offset = closes.iter().copied().rfind(|&end| end <= cut).unwrap_or(0).max(offset);
+            let expected = (close || cut != offset).then(|| Torn {
+                offset,
+                bytes: cut - offset,
+                last: Seq(committed as u64),
+                last_time: committed.checked_sub(1).map(|last| log.events[last].at),
+                was_closed: close,
+                missing: close.then(|| log.bytes.len() as u64 - cut),
+            });
+            assert_eq!(end.unwrap(), expected, "cut at {cut}");
+            let report = verified(&bytes).unwrap();
+            assert_eq!((report.is_sound(), report.closed), (!close, close), "{report}");
+            let storage = MemoryStorage::from_bytes(bytes);
+            let (writer, _, recovered) =
+                Writer::open_in(Box::new(storage.clone()), &Options::default()).unwrap();
+            assert_eq!((recovered.torn, recovered.was_closed), (expected, close));
+            // Without an event more it is whole from now on.
+            writer.close().unwrap();
+            let (events, end) = read(storage.bytes());
+            assert_eq!((events.len(), end.unwrap()), (committed, None));
+            assert!(verified(&storage.bytes()).unwrap().is_sound());
+        }
+    }
+}
+
+#[test]
+fn what_follows_the_end_of_a_closed_log_is_damage() {
+    let (log, closes) = log_of_sessions(true);
+    assert_eq!(read(log.bytes.clone()).1.unwrap(), None);
+    // The header is older than the frames: the file was copied while it was being written.
+    for &end in &closes[..closes.len() - 1] {
+        let mut bytes = log.bytes.clone();
+        let header = header::FileHeader::new().closed(end);
+        bytes[..format::FILE_HEADER_LEN].copy_from_slice(&header.to_bytes());
+        let (events, found) = read(bytes.clone());
+        let Err(LogError::Damaged(damage)) = found else { panic!("{found:?} at {end}") };
+        assert_eq!((damage.offset, damage.resumes), (end, Some(end)));
+        assert_eq!((damage.after, damage.before), (Seq(events.len() as u64), Some(damage.after.next())));
+        let report = verified(&bytes).unwrap();
+        assert_eq!((report.damages.len(), report.torn.as_ref()), (1, None), "{report}");
+        assert_eq!(report.events as usize, log.events.len());
+        let (good, repaired) = salvaged(&bytes);
+        assert_eq!((repaired.missing, read(good).0), (0, log.events.clone()));
+    }
+    for tail in [&[0; 16][..], &[0; 4096], b"x", &log.bytes[64..400]] {
+        let bytes = [&log.bytes, tail].concat();
+        assert!(
+            matches!(read(bytes.clone()).1, Err(LogError::Damaged(damage)) if damage.offset == log.bytes.len() as u64)
+        );
+        assert!(!verified(&bytes).unwrap().is_sound());
+    }
 }
 
 #[test]

@@ -160,7 +160,7 @@ impl fmt::Display for Damage {
             (Some(before), _) => {
                 write!(f, "events {} to #{} cannot be read", self.after.next(), before.0.saturating_sub(1))
             }
-            (None, _) => write!(f, "events from {} on cannot be read", self.after.next()),
+            (None, _) => write!(f, "what follows on event {} cannot be read", self.after),
         }?;
         match (self.after_time, self.before_time) {
             (Some(after), Some(before)) => write!(f, " (between {after} and {before})"),
@@ -184,20 +184,27 @@ pub struct Torn {
     pub last_time: Option<Time>,
     /// The log had been closed: this was not a writer that died, something cut the file later, and committed events may be missing.
     pub was_closed: bool,
+    /// How many bytes are missing, where the log was closed and its header says how long it was then.
+    pub missing: Option<u64>,
 }
 
 impl fmt::Display for Torn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Torn { offset, bytes, last, .. } = self;
-        if self.was_closed {
-            write!(f, "the log was closed and has been cut since: its end is missing, ")?;
-        } else {
-            write!(f, "the last write was cut off: ")?;
+        match (self.was_closed, self.missing) {
+            (true, Some(missing)) => {
+                write!(
+                    f,
+                    "the log was closed and has been cut since: its last {missing} bytes are missing; "
+                )?;
+            }
+            (true, None) => write!(f, "the log was closed and has been cut since: its end is missing; ")?,
+            (false, _) => write!(f, "the last write was cut off: ")?,
         }
-        write!(
-            f,
-            "{bytes} bytes from byte {offset} on are not a whole batch and were left out; the log ends at {last}"
-        )?;
+        if *bytes > 0 {
+            write!(f, "{bytes} bytes from byte {offset} on are not a whole batch and were left out; ")?;
+        }
+        write!(f, "the log ends at {last}")?;
         match self.last_time {
             Some(time) => write!(f, " ({time})"),
             None => Ok(()),

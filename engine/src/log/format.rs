@@ -2,7 +2,7 @@
 //!
 //! All numbers are little-endian; offsets and lengths are in bytes. A log is one file (`*.tape`): a file header of
 //! 64 bytes, then frames. Every frame begins at a multiple of 16. Nothing that was committed is ever rewritten,
-//! but for the state in the file header.
+//! but for state and length in the file header.
 //!
 //! # File header, 64 bytes
 //!
@@ -13,11 +13,26 @@
 //! | 12 | 4 | how payloads are archived: [`ARCHIVE_WORD`] |
 //! | 16 | 4 | version of the event vocabulary that the writer knew: [`SCHEMA_VERSION`]; told to people, never a reason to refuse |
 //! | 20 | 4 | state: 1 open (being written, or its writer died), 2 closed |
-//! | 24 | 36 | zero |
+//! | 24 | 8 | in state 2, the length of the file; in state 1, and in versions 1 and 2, zero |
+//! | 32 | 28 | zero |
 //! | 60 | 4 | CRC-32 (IEEE) of bytes 0..60 |
 //!
-//! A checksum that is right for the other state means that the change of state was cut off: it reads as open.
-//! Every version keeps this layout. A writer that is alive holds an exclusive lock (`flock`) on the file. State 1 without a lock: the writer died.
+//! Every version keeps this layout but for what it says to be zero.
+//!
+//! A closed log that is not as long as it says was changed by something else than a writer. If it is shorter, its end is
+//! missing, also if what is left ends with a close frame: that is then an earlier one. If it is longer, what follows is damage. In
+//! versions 1 and 2 a log that was cut behind an earlier close frame cannot be told from a whole one.
+//!
+//! The state is changed by one write of the 64 bytes. When a log is closed, its frames are on disk before; when it is opened again, the
+//! header is on disk before the first frame that is appended. So both headers, before and after, are true while the
+//! change is made, and a write of which only a first part was done (no word of 4 bytes in part) is state 1, and known by
+//! the checksum of the header before:
+//!
+//! - state 2, and the checksum is that of the header with state 1 and length zero: it was being closed;
+//! - state 1, and the checksum is that of the header with state 2 and the length as it stands there, or the length of the
+//!   file, of which the first bytes may be cleared already: it was being opened.
+//!
+//! Any other wrong checksum is damage. A writer that is alive holds an exclusive lock (`flock`) on the file. State 1 without a lock: the writer died.
 //!
 //! # Frames
 //!
@@ -136,7 +151,7 @@
 /// The first eight bytes of every log.
 pub const FILE_MAGIC: [u8; 8] = *b"\x89ktape\r\n";
 /// The version that is written, and the newest that is read.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 /// The rkyv features that define the bytes: bit 0 little-endian, bit 1 aligned, bit 2 offsets of 32 bits; from bit 8 the
 /// minor version of rkyv.
 pub const ARCHIVE_WORD: u32 = 0b111 | (8 << 8);

@@ -58,6 +58,8 @@ pub(super) struct Frames {
     /// What the last close that was passed says.
     known_until: Option<Time>,
     torn: Option<Torn>,
+    /// Whether it was said that more follows where the log was closed.
+    overrun_said: bool,
 }
 
 /// A frame, its digest and its payload.
@@ -85,12 +87,13 @@ impl Frames {
             index: 0,
             known_until: None,
             torn: None,
+            overrun_said: false,
         })
     }
 
     /// The frames of a file whose header is damaged; they are found wherever they are.
     pub fn open_damaged(storage: Box<dyn Storage>) -> Frames {
-        let header = FileHeader::new(State::Open);
+        let header = FileHeader::new();
         let chain = Digest::of(&header.to_bytes()[..FIXED_LEN]);
         Frames {
             file: storage.name().to_owned(),
@@ -105,6 +108,7 @@ impl Frames {
             index: 0,
             known_until: None,
             torn: None,
+            overrun_said: false,
         }
     }
 
@@ -176,7 +180,12 @@ impl Frames {
     /// Gives the next frame. At the end it can be asked again later: the log may have grown.
     pub fn next(&mut self) -> Result<Next, LogError> {
         self.torn = None;
-        match self.find(self.offset)? {
+        let found = self.find(self.offset)?;
+        if self.overruns(&found)? {
+            self.overrun_said = true;
+            return Err(self.damage("the log was closed there, and more follows")?);
+        }
+        match found {
             Found::Frame(frame, digest) => {
                 match self.misplaced(&frame) {
                     Some(what) => return Err(self.damage(what)?),
@@ -203,6 +212,17 @@ impl Frames {
                 Err(self.damage(what)?)
             }
         }
+    }
+
+    /// Whether something follows where the header says that the log was closed.
+    fn overruns(&mut self, found: &Found) -> Result<bool, LogError> {
+        let closed_here = |header: &FileHeader, offset| header.end() == Some(offset);
+        if matches!(found, Found::End) || self.overrun_said || !closed_here(&self.header, self.offset) {
+            return Ok(false);
+        }
+        // A writer says that it goes on before it does: read now, the header is not older than what was found.
+        self.refresh_header()?;
+        Ok(closed_here(&self.header, self.offset))
     }
 
     /// The payload of the frame that [`Frames::next`] gave last.
@@ -364,27 +384,38 @@ impl Frames {
 
     /// The end of what is whole: says whether something was lost there.
     fn ended(&mut self) -> Result<Next, LogError> {
-        self.refresh()?;
-        let bytes = self.len()?.saturating_sub(self.offset);
-        let was_closed = self.header.state == State::Closed;
-        let complete = bytes == 0 && (!was_closed || self.last_kind == Some(FrameKind::Close));
-        // While a writer is at it, an unfinished end is only unfinished.
-        if !complete && !self.window.storage.has_writer() {
+        // What was read of the file may be written again before it is asked next.
+        self.window.forget();
+        self.refresh_header()?;
+        let len = self.len()?;
+        // What was said of its end before is not said again.
+        let was_closed = self.header.state == State::Closed && !self.overrun_said;
+        let ends_here = !was_closed
+            || (self.last_kind == Some(FrameKind::Close)
+                && self.header.end().is_none_or(|end| end == self.offset));
+        let complete = len == self.offset && ends_here;
+        // While a writer is at it, an unfinished end is only unfinished; and it may have been finished by now.
+        if !complete
+            && !self.window.storage.has_writer()
+            && !matches!(self.find(self.offset)?, Found::Frame(..))
+        {
             let (offset, last, last_time) = (self.offset, self.last, self.last_time);
-            self.torn = Some(Torn { offset, bytes, last, last_time, was_closed });
+            let bytes = len.saturating_sub(offset);
+            let missing = self.header.end().map(|end| end.saturating_sub(len));
+            self.torn = Some(Torn { offset, bytes, last, last_time, was_closed, missing });
         }
         Ok(Next::End)
     }
 
-    /// Forgets what was read of the file: it may have been written again when it is asked next.
-    fn refresh(&mut self) -> Result<(), LogError> {
-        self.window.forget();
+    /// Reads the header's state anew.
+    fn refresh_header(&mut self) -> Result<(), LogError> {
         let mut bytes = [0; FILE_HEADER_LEN];
+        let len = self.len()?;
         let storage = &*self.window.storage;
         let read = read_full(storage, 0, &mut bytes).map_err(unread(&self.file))?;
         // A header that is damaged was so before, or is being written.
-        if let Ok(header) = FileHeader::read(&bytes[..read], &self.file, read as u64) {
-            self.header.state = header.state;
+        if let Ok(header) = FileHeader::read(&bytes[..read], &self.file, len) {
+            (self.header.state, self.header.closed_len) = (header.state, header.closed_len);
         }
         Ok(())
     }

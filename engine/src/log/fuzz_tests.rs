@@ -97,6 +97,16 @@ fn try_all(bytes: Vec<u8>) -> bool {
     }
 }
 
+/// Whether a closed log is as one that was being opened when the change of its header was cut off: every event is there.
+fn is_being_opened(bytes: &[u8], closed: &[u8]) -> bool {
+    (24..=32).any(|after| {
+        let mut opening = closed.to_vec();
+        opening[20..after].fill(0);
+        opening[20] = State::Open as u8;
+        bytes == opening
+    })
+}
+
 #[test]
 fn random_damage_is_found_without_a_panic() {
     let whole = sample();
@@ -104,10 +114,7 @@ fn random_damage_is_found_without_a_panic() {
     for _ in 0..runs() {
         let mut bytes = whole.clone();
         damage(&mut bytes, &mut random);
-        // The state alone gone back to "open" is how a close looks that was cut off; every event is there.
-        let mut reopened = whole.clone();
-        reopened[20] = State::Open as u8;
-        let as_good = bytes == whole || bytes == reopened;
+        let as_good = bytes == whole || is_being_opened(&bytes, &whole);
         assert_eq!(try_all(bytes), as_good);
     }
     println!("{} logs with random damage: 0 believed, 0 panics", runs());

@@ -10,8 +10,11 @@ use super::header::State;
 pub(super) fn closing(frames: &mut Frames) -> Result<Option<Closing>, LogError> {
     let payload_len = padded(close_len(frames.header().version) as u64);
     let frame_len = FRAME_HEADER_LEN as u64 + payload_len + FRAME_TRAILER_LEN as u64;
-    let Some(at) = frames.len()?.checked_sub(frame_len) else { return Ok(None) };
-    if frames.header().state != State::Closed {
+    let len = frames.len()?;
+    let Some(at) = len.checked_sub(frame_len) else { return Ok(None) };
+    let header = frames.header();
+    // A log that was cut where it had been closed earlier says nothing of the frames that are not there.
+    if header.state != State::Closed || header.end().is_some_and(|end| end != len) {
         return Ok(None);
     }
     let close = frames.payload_at(at, FrameKind::Close)?;

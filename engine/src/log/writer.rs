@@ -170,7 +170,7 @@ impl Writer {
         let previous = frames.checkpoint();
         let known_until = frames.known_until();
         indexing.resume(frames.index());
-        let closed = frames.last_kind() == Some(FrameKind::Close);
+        let closed = frames.last_kind() == Some(FrameKind::Close) && frames.torn().is_none();
         let mut writer = Writer::over(frames.into_storage(), options, encoder);
         (writer.end, writer.chain, writer.begun) = (end, chain, begun);
         (writer.header, writer.indexing, writer.known_until) = (header, indexing, known_until);
@@ -196,7 +196,7 @@ impl Writer {
             buffer: AlignedVec::new(),
             end: 0,
             chain: Digest::default(),
-            header: FileHeader::new(State::Open),
+            header: FileHeader::new(),
             begun: false,
             sync: options.sync,
             synced_at: Instant::now(),
@@ -339,14 +339,13 @@ impl Writer {
     /// States in the header that the log is being written, before the first frame after a close.
     fn reopen(&mut self) -> Result<(), LogError> {
         if self.header.state == State::Closed {
-            self.state(State::Open)?;
+            self.state(self.header.opened())?;
             self.sync()?;
         }
         Ok(())
     }
 
-    fn state(&mut self, state: State) -> Result<(), LogError> {
-        let header = FileHeader { state, ..self.header };
+    fn state(&mut self, header: FileHeader) -> Result<(), LogError> {
         self.write(0, &header.to_bytes())?;
         self.header = header;
         Ok(())
@@ -429,7 +428,7 @@ impl Writer {
         self.write_without_events(FrameKind::Close, &closing.to_bytes(self.header.version))?;
         self.sync()?;
         // Only now: a header that says "closed" must not reach the disk before the end that it speaks of.
-        self.state(State::Closed)?;
+        self.state(self.header.closed(self.end))?;
         self.sync()?;
         self.storage.sync_name().map_err(|source| self.poison("sync", source))?;
         Ok(digest)

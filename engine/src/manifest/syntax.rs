@@ -5,6 +5,7 @@
 //! its scanner finds count from 1, those that its parser finds from 0, and line 0 is not printed.
 
 use super::tree::Place;
+use super::yaml::{has_lone_return, place_of_marker};
 use granit_parser::{ErrorKind, ScanError};
 
 /// Text that is no YAML.
@@ -26,7 +27,7 @@ enum Stage {
 /// The refusal for a syntax error in `text`. The place stays our parser's, which is the better one.
 pub(super) fn malformed(error: &ScanError, text: &str) -> Malformed {
     let marker = error.marker();
-    let place = Place { line: marker.line() as u32, column: marker.col() as u32 + 1, width: 1 };
+    let place = place_of_marker(text, has_lone_return(text), marker);
     if matches!(error.kind(), ErrorKind::UnknownAnchor) {
         let line = text.lines().nth(marker.line().saturating_sub(1)).unwrap_or("");
         let rest: String = line.chars().skip(marker.col()).skip_while(|c| *c != '*').skip(1).collect();

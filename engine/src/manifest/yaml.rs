@@ -4,7 +4,7 @@ use super::go;
 use super::scalar;
 use super::syntax::{self, Malformed};
 use super::tree::{Entry, Node, Place, Tree};
-use granit_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
+use granit_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput, Tag};
 use rustc_hash::FxHashMap;
 
 /// Nesting deeper than this is refused. The API server allows 10,000 levels; no manifest has 100.
@@ -47,6 +47,7 @@ pub(crate) fn parse(text: &str) -> Result<Parsed, Malformed> {
     };
     let mut reader = Reader {
         text,
+        has_lone_return: has_lone_return(text),
         parser: Parser::new_from_str_with_options(text, options),
         anchors: FxHashMap::default(),
         duplicates: Vec::new(),
@@ -82,6 +83,7 @@ struct Anchor {
 
 struct Reader<'a> {
     text: &'a str,
+    has_lone_return: bool,
     parser: Parser<'a, StrInput<'a>>,
     anchors: FxHashMap<usize, Anchor>,
     duplicates: Vec<Duplicate>,
@@ -107,10 +109,12 @@ impl<'a> Reader<'a> {
                     if (version.major, version.minor) != (1, 1) =>
                 {
                     let text = "yaml: found incompatible YAML document".to_owned();
-                    return Err(Malformed { text, place: place(&span) });
+                    return Err(Malformed { text, place: place(self.text, self.has_lone_return, &span) });
                 }
                 (Event::StreamStart | Event::DocumentStart(..), _) => {}
-                (Event::StreamEnd | Event::DocumentEnd, span) => return Ok(Node::null(place(&span))),
+                (Event::StreamEnd | Event::DocumentEnd, span) => {
+                    return Ok(Node::null(place(self.text, self.has_lone_return, &span)));
+                }
                 (event, span) => {
                     let root = self.node(event, span, 0)?.node;
                     // A syntax error after the root (a stray line, say) belongs to this document.
@@ -130,7 +134,7 @@ impl<'a> Reader<'a> {
     }
 
     fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Raw, Malformed> {
-        let at = place(&span);
+        let at = place(self.text, self.has_lone_return, &span);
         if depth > DEPTH_MAX {
             return Err(Malformed { text: "yaml: exceeded max depth of 500".to_owned(), place: at });
         }
@@ -330,15 +334,30 @@ fn typed(text: &str, style: ScalarStyle, tag: Option<&Tag>, at: Place) -> Result
     }
 }
 
-fn place(span: &Span) -> Place {
+/// Where the parser is in a text. It takes a carriage return by itself for the end of a line, as YAML does; editors, and
+/// the lines that are shown, do not.
+pub(super) fn place_of_marker(text: &str, has_lone_return: bool, marker: &Marker) -> Place {
+    if !has_lone_return {
+        return Place { line: marker.line() as u32, column: marker.col() as u32 + 1, width: 1 };
+    }
+    let by_characters = || text.char_indices().nth(marker.index()).map(|(at, _)| at);
+    let at = marker.byte_offset().or_else(by_characters).unwrap_or(text.len());
+    place_of(text, text.floor_char_boundary(at))
+}
+
+/// Whether a text has a carriage return that no line feed follows.
+pub(super) fn has_lone_return(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let returns = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\r');
+    returns.map(|(at, _)| at).any(|at| bytes.get(at + 1) != Some(&b'\n'))
+}
+
+fn place(text: &str, has_lone_return: bool, span: &Span) -> Place {
     let width = if span.end.line() == span.start.line() {
         span.end.col().saturating_sub(span.start.col())
     } else {
         1
     };
-    Place {
-        line: span.start.line() as u32,
-        column: span.start.col() as u32 + 1,
-        width: width.clamp(1, u32::MAX as usize) as u32,
-    }
+    let width = width.clamp(1, u32::MAX as usize) as u32;
+    Place { width, ..place_of_marker(text, has_lone_return, &span.start) }
 }
