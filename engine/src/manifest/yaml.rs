@@ -342,7 +342,8 @@ pub(super) fn place_of_marker(text: &str, has_lone_return: bool, marker: &Marker
     }
     let by_characters = || text.char_indices().nth(marker.index()).map(|(at, _)| at);
     let at = marker.byte_offset().or_else(by_characters).unwrap_or(text.len());
-    place_of(text, text.floor_char_boundary(at))
+    // The parser stands between characters.
+    place_of(text, if text.is_char_boundary(at) { at } else { text.len() })
 }
 
 /// Whether a text has a carriage return that no line feed follows.

@@ -72,12 +72,12 @@ whole
 $ head -c 20000 traces/lesson.tape | kubetape log verify -
 standard input: 20000 bytes, 0 whole frames, 0 events
 closed by its writer
-torn: the log was closed and has been cut since: its end is missing, 19936 bytes from byte 64 on are not a whole batch and were left out; the log ends at #0
+torn: the log was closed and has been cut since: its last 3456 bytes are missing; 19936 bytes from byte 64 on are not a whole batch and were left out; the log ends at #0
 digest 657f50ae82888ad849d2a85dce292232
 NOT WHOLE
 [exit status 1]
 $ head -c 20000 traces/lesson.tape | kubetape show - | head -1
-warning: the log was closed and has been cut since: its end is missing, 19936 bytes from byte 64 on are not a whole batch and were left out; the log ends at #0
+warning: the log was closed and has been cut since: its last 3456 bytes are missing; 19936 bytes from byte 64 on are not a whole batch and were left out; the log ends at #0
 -: no event yet
 $ kubetape run - -o - < traces/lesson.tape 2> /dev/null | kubetape show - placements --at '#60'
 NAMESPACE   DAEMONSET        NODE       POD                    REVISION   STATUS        AGE
