@@ -217,6 +217,8 @@ pub enum Why {
     NodeGone = 12,
     /// A pod of higher priority needs the room.
     Preempted = 13,
+    /// More pods have ended than are kept.
+    Collected = 14,
 }
 
 impl Why {
@@ -237,6 +239,7 @@ impl Why {
             Why::TaintEviction => "taint-eviction",
             Why::NodeGone => "node-gone",
             Why::Preempted => "preempted",
+            Why::Collected => "collected",
         }
     }
 }

@@ -10,7 +10,7 @@ use kubetape_engine::diff::{Comparison, Side, Strictness, When, diff};
 use kubetape_engine::event::{Body, Event, Track, Why, WorkloadStatus};
 use kubetape_engine::import::{self, Source};
 use kubetape_engine::names::{Names, Seq, sym};
-use kubetape_engine::replay::{Events, Plan, Sink, SourceError, Timings, Tracks, replay};
+use kubetape_engine::replay::{Events, Plan, Settings, Sink, SourceError, Timings, Tracks, replay};
 use kubetape_engine::time::{Micros, Time};
 
 /// Keeps a run.
@@ -48,11 +48,16 @@ struct Replayed {
 
 impl Replayed {
     fn new(folder: &Path, play: &str) -> Self {
+        Self::following(folder, play, Settings::default(), false)
+    }
+
+    /// The same with other settings, and perhaps with nodes taken in the recorded order where any will do.
+    fn following(folder: &Path, play: &str, settings: Settings, follow: bool) -> Self {
         let (names, trace) = recording(folder);
         let mut timings = Timings::default();
         trace.iter().for_each(|event| timings.note(event));
-        let plan =
-            Plan { play: Tracks::parse(play).unwrap(), timings, names: names.clone(), ..Plan::default() };
+        let play = Tracks::parse(play).unwrap();
+        let plan = Plan { play, timings, follow, settings, names: names.clone(), ..Plan::default() };
         let mut run = Kept::default();
         let (world, summary) = replay(&mut Events(trace.clone()), plan, &mut run, &mut |_, _| {}).unwrap();
         Replayed { names, trace, run_names: world.names, run: run.0, end: summary.end.unwrap() }
@@ -62,6 +67,15 @@ impl Replayed {
         let recorded = || Ok(Side::from_events(self.names.clone(), &self.trace));
         let run = || Ok(Side::from_events(self.run_names.clone(), &self.run).known_until(self.end));
         diff(recorded, run, when).unwrap()
+    }
+
+    /// Asserts that DaemonSets' statuses say what they said in the recording.
+    fn assert_same_statuses(&self, name: &str, comparison: &Comparison) {
+        for moment in &comparison.moments {
+            let recorded = statuses(&self.names, &self.trace, moment.at_a);
+            let run = statuses(&self.run_names, &self.run, moment.at_b);
+            assert_eq!(run, recorded, "{name} at {}", moment.at_a);
+        }
     }
 
     /// Just before each thing that a person did to a DaemonSet: what came before had come to its end.
@@ -143,15 +157,7 @@ fn where_pods_compete_for_room_as_many_have_it_as_were_recorded() {
     for others in [",kubelet", ""] {
         let replayed = Replayed::new(&folder, &format!("{WORKLOADS_PLAYED}{others}"));
         let comparison = replayed.compare(When::EverySettled);
-        for moment in &comparison.moments {
-            let recorded = statuses(&replayed.names, &replayed.trace, moment.at_a);
-            assert_eq!(
-                statuses(&replayed.run_names, &replayed.run, moment.at_b),
-                recorded,
-                "at {}",
-                moment.at_a
-            );
-        }
+        replayed.assert_same_statuses("C-3", &comparison);
         assert!(comparison.moments.len() >= 5, "{}", comparison.moments.len());
         // Two more were recorded, on nodes that are full of pods: there a waiting pod slipped in between an outdated pod's
         // end and the creation of its successor, which then took its place. Here nothing comes between the two.
@@ -159,11 +165,26 @@ fn where_pods_compete_for_room_as_many_have_it_as_were_recorded() {
     }
 }
 
-/// Recordings with heartbeats that stop, taints, preemption, ports that conflict, pods that fail and random churn. Left out is
-/// B-2: there nodes leave in the middle of a surging rollout, and what then happens follows from which nodes the real
-/// controller had, at random, taken first.
+/// Recordings with heartbeats that stop, taints, preemption, ports that conflict, pods that fail and random churn.
 const FURTHER: [&str; 7] =
     ["A", "C-1-heartbeat-taints", "C-3-resources-priority-ports", "D", "F-101", "F-102", "F-103"];
+
+/// There nodes leave in the middle of a surging rollout. What then happens follows from which nodes the real controller
+/// had taken first, and how many by then: it saw things some milliseconds late, and took some to write.
+#[test]
+fn a_disturbed_surge_is_replayed_where_nodes_are_taken_as_recorded() {
+    let Some(folder) = further("B-2-surge") else { return };
+    let mut settings = Settings::default();
+    settings.daemon_set.informer_lag_us = Micros::millis(8);
+    settings.daemon_set.sync_us = Micros::millis(3);
+    // When the pod garbage collector makes its rounds follows from when it was started, before the recording.
+    let play = format!("{WORKLOADS_PLAYED},scheduler,kubelet,lifecycle");
+    let replayed = Replayed::following(&folder, &play, settings, true);
+    let comparison = replayed.compare(When::EverySettled);
+    assert!(comparison.moments.len() >= 8, "{}", comparison.moments.len());
+    assert_same("B-2-surge", &comparison);
+    replayed.assert_same_statuses("B-2-surge", &comparison);
+}
 
 #[test]
 fn placements_and_statuses_are_the_recorded_ones_while_pods_behave_as_they_did() {
@@ -173,9 +194,6 @@ fn placements_and_statuses_are_the_recorded_ones_while_pods_behave_as_they_did()
         let comparison = replayed.compare(When::EverySettled);
         assert!(comparison.moments.len() > 1, "{name}");
         assert_same(&name, &comparison);
-        for moment in &comparison.moments {
-            let recorded = statuses(&replayed.names, &replayed.trace, moment.at_a);
-            assert_eq!(statuses(&replayed.run_names, &replayed.run, moment.at_b), recorded, "{name}");
-        }
+        replayed.assert_same_statuses(&name, &comparison);
     }
 }

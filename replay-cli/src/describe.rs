@@ -330,5 +330,6 @@ pub fn why_words(why: Why) -> &'static str {
         Why::TaintEviction => "it does not tolerate a NoExecute taint of its node",
         Why::NodeGone => "its node is gone",
         Why::Preempted => "a pod of higher priority needs the room",
+        Why::Collected => "more pods had ended than are kept",
     }
 }

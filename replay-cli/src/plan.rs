@@ -35,6 +35,10 @@ pub struct Replayed {
     pub namespace: String,
     #[arg(long, value_name = "TRACK,...", default_value = "cluster,user", value_parser = Tracks::parse, help = play_help())]
     pub play: Tracks,
+    /// Let the simulated DaemonSet controller take nodes in the recorded order where any of several will do; Kubernetes takes
+    /// them at random, kubetape by name
+    #[arg(long)]
+    pub recorded_choices: bool,
     /// When to stop: `end` (with the trace's last event), `settled` (when nothing is under way any more, an hour
     /// later at most), TIME, or +DURATION after the trace's last event
     #[arg(long, value_name = "WHEN", default_value = "settled")]
@@ -89,6 +93,7 @@ impl Replayed {
             settings,
             injections: self.what_ifs(said)?,
             timings,
+            follow: self.recorded_choices,
             names,
             ..Plan::default()
         })
@@ -114,10 +119,11 @@ impl Replayed {
         Ok(injections)
     }
 
-    /// What the recorded scheduler and kubelets did, for when they are played back over simulated workloads.
+    /// What the recorded scheduler and kubelets did, for when they are played back over simulated workloads, and in which
+    /// order the recorded controller took its nodes.
     fn recorded_timings(&self) -> Result<(Timings, Names), CliError> {
         let (mut timings, mut names) = (Timings::default(), Names::new());
-        if self.play.has(Track::Scheduler) || self.play.has(Track::Kubelet) {
+        if self.play.has(Track::Scheduler) || self.play.has(Track::Kubelet) || self.recorded_choices {
             let mut reader = tape::reader(&self.trace)?;
             let mut batch = Vec::new();
             while reader.next_batch(&mut names, &mut batch)?.is_some() {

@@ -162,4 +162,6 @@ fn summarise(genesis: &[Event], events: &[Event], report: &mut Report) {
 }
 
 #[cfg(test)]
+mod budget_tests;
+#[cfg(test)]
 mod tests;

@@ -251,7 +251,7 @@ numbered! {
     PodCondition "pod condition" [Ready DisruptionTarget];
     Why "reason of a deletion" [
         Unknown User Failed Succeeded NodeMissing NodeNoLongerFits Outdated Duplicate OwnerGone ScaledDown
-        Evicted TaintEviction NodeGone Preempted
+        Evicted TaintEviction NodeGone Preempted Collected
     ];
 }
 

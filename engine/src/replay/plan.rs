@@ -53,6 +53,9 @@ pub struct Plan {
     /// What the recorded scheduler and kubelets did, for when one of them is played back while workloads are
     /// simulated; read from the trace with the dictionary below.
     pub timings: Timings,
+    /// Whether the simulated DaemonSet controller takes nodes in the recorded order, where any of several will do and
+    /// upstream takes one at random; the timings know it.
+    pub follow: bool,
     /// The dictionary to begin with.
     pub names: Names,
     /// Whether the summary tells what came from outside and what followed from it. That takes memory for every event.
@@ -72,6 +75,7 @@ impl Default for Plan {
             settings: Settings::default(),
             injections: Vec::new(),
             timings: Timings::default(),
+            follow: false,
             names: Names::new(),
             story: true,
             wrap: None,

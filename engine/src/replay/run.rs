@@ -10,7 +10,7 @@ use super::plan::{Injection, InjectionError, PATIENCE, Plan, QUIET, Until};
 use super::playback::Playback;
 use super::settled::Activity;
 use super::{Defaulted, EndedBy, RecordedNodes, Summary, Tracks};
-use crate::actors::daemonset::{DaemonSetController, LateDaemonSetController};
+use crate::actors::daemonset::{DaemonSetController, LateDaemonSetController, Turns};
 use crate::actors::{kubelet::Kubelet, lifecycle, scheduler::Scheduler};
 use crate::cluster::{ApplyError, Cluster};
 use crate::event::{Event, Flags, Track};
@@ -140,7 +140,8 @@ fn start(
     let mut injections = plan.injections;
     injections.sort_by_key(|injection| injection.at);
     let defaulted = Defaulted::default();
-    let mut actors = actors(&plan.settings, plays);
+    let turns = plan.follow.then(|| plan.timings.turns().clone());
+    let mut actors = actors(&plan.settings, plays, turns);
     if plays.has(Track::Scheduler) || plays.has(Track::Kubelet) {
         let recorded = RecordedNodes::new(plays, plan.timings, plan.settings, Defaulted::clone(&defaulted));
         actors.push(Box::new(recorded));
@@ -182,17 +183,19 @@ fn start(
 }
 
 /// The actors of the tracks that are not played back, in the order in which they act at one moment.
-fn actors(settings: &super::Settings, plays: Tracks) -> Vec<Box<dyn Actor>> {
+fn actors(settings: &super::Settings, plays: Tracks, turns: Option<Turns>) -> Vec<Box<dyn Actor>> {
     let mut actors: Vec<Box<dyn Actor>> = Vec::new();
     if !plays.has(Track::Lifecycle) {
         actors.push(Box::new(lifecycle::NodeHealth::new(settings.node_lifecycle.clone())));
         actors.push(Box::new(lifecycle::NodeTaints::new(settings.node_lifecycle.clone())));
     }
     if !plays.has(Track::DaemonSet) {
-        let settings = settings.daemon_set.clone();
-        actors.push(match settings.informer_lag_us {
-            Micros::ZERO => Box::new(DaemonSetController::new(settings)),
-            _ => Box::new(LateDaemonSetController::new(settings)),
+        let lag = settings.daemon_set.informer_lag_us;
+        let controller = DaemonSetController::new(settings.daemon_set.clone());
+        let controller = turns.into_iter().fold(controller, DaemonSetController::following);
+        actors.push(match lag {
+            Micros::ZERO => Box::new(controller),
+            _ => Box::new(LateDaemonSetController::new(controller, lag)),
         });
     }
     if !plays.has(Track::Scheduler) {

@@ -14,6 +14,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use super::{Identity, Settings, Tracks};
+use crate::actors::daemonset::Turns;
 use crate::cluster::{Change, Cluster};
 use crate::event::{Body, ConditionStatus, Event, Phase, PodCondition, Track};
 use crate::names::{Names, PodId, Seq, Sym};
@@ -25,6 +26,7 @@ use crate::time::{ApiSeconds, Micros, Time};
 #[derive(Debug, Default)]
 pub struct Timings {
     pods: FxHashMap<Identity, Recorded>,
+    turns: Turns,
     /// Pods of the recording that exist at the moment of reading.
     open: FxHashMap<PodId, Open>,
 }
@@ -50,6 +52,9 @@ impl Timings {
         let Some(pod) = event.body.pod() else { return };
         if let Body::PodCreated { owner, node, ordinal, .. } = event.body {
             let identity = Identity { owner, node, ordinal };
+            if let (Some(owner), Some(node), Track::DaemonSet) = (owner, node, event.track) {
+                self.turns.created(owner, node, ordinal, event.at);
+            }
             self.open.insert(pod, Open { identity, created: event.at, bound: None, deleted: None });
             return;
         }
@@ -68,12 +73,25 @@ impl Timings {
         }
         match event.body {
             Body::PodBound { .. } => open.bound = Some(event.at),
-            Body::PodDeleted { .. } => open.deleted = open.deleted.or(Some(event.at)),
+            Body::PodDeleted { .. } => {
+                open.deleted = open.deleted.or(Some(event.at));
+                let Identity { owner, node, ordinal } = open.identity;
+                if let (Some(owner), Some(node), Track::DaemonSet) = (owner, node, event.track) {
+                    self.turns.deleted(owner, node, ordinal, event.at);
+                }
+            }
             Body::PodGone { .. } => {
                 self.open.remove(&pod);
             }
             _ => {}
         }
+    }
+}
+
+impl Timings {
+    /// In which order the recorded DaemonSet controller took its nodes.
+    pub(super) fn turns(&self) -> &Turns {
+        &self.turns
     }
 }
 

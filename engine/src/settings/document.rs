@@ -89,6 +89,7 @@ impl Settings {
             "between two passes of pod garbage collection",
         );
         to.line("pod_gc_quarantine_us", us(nodes.pod_gc_quarantine_us), "before pods of a missing node go");
+        to.line("terminated_pods", nodes.terminated_pods, "--terminated-pod-gc-threshold");
     }
 }
 

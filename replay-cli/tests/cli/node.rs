@@ -278,21 +278,21 @@ node/worker-3 is to be drained
 node/worker-4 is to be drained
 x.tape: events #268 to #271 at 2026-11-24T02:19:01.117389Z
 $ kubetape run x.tape --until +2m -o run.tape | grep -A6 '(worker-3, worker-4) cordoned'
- +1m58.423s    #261  2 nodes (worker-3, worker-4) cordoned
- +1m58.423s    #263  node worker-3 is to be drained with --ignore-daemonsets --grace-period 5 --timeout 60s
+ +1m58.423s    #262  2 nodes (worker-3, worker-4) cordoned
+ +1m58.423s    #264  node worker-3 is to be drained with --ignore-daemonsets --grace-period 5 --timeout 60s
                      -> 1 pod of default/bare-rs deleted at once
                      -> not drained, given up after 1m: error when evicting pods/"web-868cf87b5-qwf42" -n "default": global timeout reached: 1m0s
- +1m58.423s    #264  node worker-4 is to be drained with --ignore-daemonsets --grace-period 5 --timeout 60s
+ +1m58.423s    #265  node worker-4 is to be drained with --ignore-daemonsets --grace-period 5 --timeout 60s
                      -> 1 pod of default/bare-rs deleted within 1m
                      -> drained after 1m1s
 $ kubetape show run.tape events --at end | grep -E 'evict|drained'
-  #263  2026-11-24T02:19:01.117389Z user                      -  node worker-3 is to be drained with --ignore-daemonsets --grace-period 5 --timeout 60s
-  #264  2026-11-24T02:19:01.117389Z user                      -  node worker-4 is to be drained with --ignore-daemonsets --grace-period 5 --timeout 60s
-  #268  2026-11-24T02:19:01.117389Z lifecycle              #263  pod default/bare-rs-gwjht deleted: it was evicted; 5 s to end
-  #269  2026-11-24T02:19:01.117389Z lifecycle              #263  pod default/web-868cf87b5-qwf42 is not evicted: Cannot evict pod as it would violate the pod's disruption budget.
-  #273  2026-11-24T02:20:01.117389Z lifecycle              #263  node worker-3 not drained: error when evicting pods/"web-868cf87b5-qwf42" -n "default": global timeout reached: 1m0s
-  #275  2026-11-24T02:20:01.117389Z lifecycle              #264  pod default/bare-rs-m7t4s deleted: it was evicted; 5 s to end
-  #279  2026-11-24T02:20:02.117389Z lifecycle              #264  node worker-4 drained
+  #264  2026-11-24T02:19:01.117389Z user                      -  node worker-3 is to be drained with --ignore-daemonsets --grace-period 5 --timeout 60s
+  #265  2026-11-24T02:19:01.117389Z user                      -  node worker-4 is to be drained with --ignore-daemonsets --grace-period 5 --timeout 60s
+  #269  2026-11-24T02:19:01.117389Z lifecycle              #264  pod default/bare-rs-gwjht deleted: it was evicted; 5 s to end
+  #270  2026-11-24T02:19:01.117389Z lifecycle              #264  pod default/web-868cf87b5-qwf42 is not evicted: Cannot evict pod as it would violate the pod's disruption budget.
+  #274  2026-11-24T02:20:01.117389Z lifecycle              #264  node worker-3 not drained: error when evicting pods/"web-868cf87b5-qwf42" -n "default": global timeout reached: 1m0s
+  #276  2026-11-24T02:20:01.117389Z lifecycle              #265  pod default/bare-rs-m7t4s deleted: it was evicted; 5 s to end
+  #280  2026-11-24T02:20:02.117389Z lifecycle              #265  node worker-4 drained
 $ kubetape node join y.tape a
 node/a joined
 y.tape: events #1 to #2 at 2026-01-01T00:00:00Z
@@ -303,7 +303,7 @@ y.tape: events #3 to #4 at 2026-01-01T00:00:01Z
 $ kubetape show y.tape events --format json | tail -1
 {"event":4,"time":"2026-01-01T00:00:01Z","track":"user","kind":"DrainRequested","text":"node a is to be drained with --force --pod-selector","node":"a","options":{"force":true,"podSelector":{"matchExpressions":[{"key":"app","operator":"In","values":["web"]}]}}}
 $ kubetape verify x.tape
-x.tape: same: three replays (one of them resumed after event #144) gave the same 272 events, digest 63e3d22b0b7db72acaaa7465fdecd820
+x.tape: same: three replays (one of them resumed after event #136) gave the same 273 events, digest 03f0838567850dd7885de43a2358e9ef
 
 "#]],
     );

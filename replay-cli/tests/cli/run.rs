@@ -16,7 +16,7 @@ $ kubetape run traces/lesson.tape -o run.tape
 Replayed traces/lesson.tape: 266 events
   Time: 2026-11-24T02:17:02.694550Z to 2026-11-24T02:18:59.117389Z (1m56.423s), and 4.964s more until everything had settled
   Played back: cluster 38, user 8, workloads/replicaset 33, workloads/deployment 18
-  Simulated: workloads/daemonset 60, scheduler 18, kubelet 72, lifecycle 12
+  Simulated: workloads/daemonset 60, scheduler 18, kubelet 72, lifecycle 13
   At the end: 4 nodes, 5 pods, Deployment 1, ReplicaSet 2
 
 DaemonSets
@@ -49,23 +49,23 @@ What changed
    +26.754s     #99  node worker-4 joined, tainted node.kubernetes.io/not-ready:NoSchedule
    +32.828s    #106  node worker-2 left
                      -> 1 pod of default/fluentd-daemon deleted within 47.172s
- +1m21.777s    #112  node worker-4 labelled run-fluentd=true
+ +1m21.777s    #113  node worker-4 labelled run-fluentd=true
                      -> 1 pod of default/fluentd-daemon created at once
- +1m26.876s    #123  node worker-3 labelled run-fluentd=True
- +1m29.953s    #124  node worker-3 labelled run-fluentd=true
+ +1m26.876s    #124  node worker-3 labelled run-fluentd=True
+ +1m29.953s    #125  node worker-3 labelled run-fluentd=true
                      -> 1 pod of default/fluentd-daemon created at once
- +1m33.804s    #135  the pod of default/fluentd-daemon on worker-3 deleted: somebody asked for it
+ +1m33.804s    #136  the pod of default/fluentd-daemon on worker-3 deleted: somebody asked for it
                      -> 1 pod of default/fluentd-daemon created, 1 deleted within 1s
- +1m38.187s    #149  Deployment default/web applied
- +1m43.304s    #174  Deployment default/web scaled to 7
- +1m47.676s    #205  Deployment default/web scaled to 2
-   +1m51.1s    #231  ReplicaSet default/bare-rs applied
- +1m55.387s    #249  DaemonSet default/fluentd-daemon deleted; what it owns goes after it
+ +1m38.187s    #150  Deployment default/web applied
+ +1m43.304s    #175  Deployment default/web scaled to 7
+ +1m47.676s    #206  Deployment default/web scaled to 2
+   +1m51.1s    #232  ReplicaSet default/bare-rs applied
+ +1m55.387s    #250  DaemonSet default/fluentd-daemon deleted; what it owns goes after it
                      -> 2 pods of default/fluentd-daemon deleted at once
 
 Kept in run.tape
-Digest 3381177b1ceb010dfa54c913957abcbb
-259 events in [..] events/s
+Digest 746bc4393ebc24981f8f2cb664409d6c
+260 events in [..] events/s
 $ kubetape diff traces/lesson.tape run.tape --at every-settled
 2026-11-24T02:17:02.694550Z: same, 0 placements
 2026-11-24T02:17:05.822458Z: same, 0 placements
@@ -82,8 +82,8 @@ error: run.tape exists already
 [exit status 2]
 $ kubetape run traces/lesson.tape -o run.tape --force -q | tail -3
 Kept in run.tape
-Digest 3381177b1ceb010dfa54c913957abcbb
-259 events in [..] events/s
+Digest 746bc4393ebc24981f8f2cb664409d6c
+260 events in [..] events/s
 
 "#]],
     );
@@ -200,7 +200,7 @@ For more information, try '--help'.
 [exit status 2]
 $ kubetape run traces/lesson.tape --play cluster,user,workloads/other | tail -1
 warning: traces/lesson.tape has no event on track workloads/other: playing it back plays nothing
-259 events in [..] events/s
+260 events in [..] events/s
 
 "#]],
     );

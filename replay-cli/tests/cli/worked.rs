@@ -180,7 +180,7 @@ fn shipped_traces_give_the_same_runs_on_every_machine() {
         "for trace in traces/lesson.tape traces/suite/stuck/*/trace.tape; do kubetape verify $trace; done",
         str![[r#"
 $ for trace in traces/lesson.tape traces/suite/stuck/*/trace.tape; do kubetape verify $trace; done
-traces/lesson.tape: same: three replays (one of them resumed after event #130) gave the same 259 events, digest 3381177b1ceb010dfa54c913957abcbb
+traces/lesson.tape: same: three replays (one of them resumed after event #131) gave the same 260 events, digest 746bc4393ebc24981f8f2cb664409d6c
 traces/suite/stuck/cordoned-node/trace.tape: same: three replays (one of them resumed after event #16) gave the same 22 events, digest df14f7082de0a1a8a9f11db4b73ca410
 traces/suite/stuck/no-schedule-taint/trace.tape: same: three replays (one of them resumed after event #26) gave the same 38 events, digest 40cab9006e7235e6790bbc554cec95ba
 traces/suite/stuck/not-ready-node/trace.tape: same: three replays (one of them resumed after event #26) gave the same 41 events, digest 72828c136457468bfc8fda63008cafb6

@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{DaemonSetController, Key, Settings};
+use super::{DaemonSetController, Key};
 use crate::cluster::{Change, Cluster};
 use crate::event::{Body, Event, Track};
 use crate::names::{Names, Seq, sym};
@@ -18,7 +18,8 @@ use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
 use crate::time::{Micros, Time};
 
-/// The controller, deciding on the cluster as it was [`Settings::informer_lag_us`] ago.
+/// The controller, deciding on the cluster as it was a while ago; see
+/// [`Settings::informer_lag_us`](super::Settings::informer_lag_us).
 #[derive(Debug)]
 pub struct LateDaemonSetController {
     controller: DaemonSetController,
@@ -32,11 +33,11 @@ pub struct LateDaemonSetController {
 }
 
 impl LateDaemonSetController {
-    /// A controller that has seen nothing yet.
-    pub fn new(settings: Settings) -> Self {
+    /// A controller that has seen nothing yet, and learns of everything so much later.
+    pub fn new(controller: DaemonSetController, lag: Micros) -> Self {
         LateDaemonSetController {
-            lag: settings.informer_lag_us,
-            controller: DaemonSetController::new(settings),
+            lag,
+            controller,
             seen: Cluster::new(),
             coming: VecDeque::new(),
             own: BTreeMap::new(),

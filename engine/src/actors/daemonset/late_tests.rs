@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::Settings;
 use super::*;
 use crate::actors::kubelet::{self, Kubelet};
 use crate::actors::scheduler::{self, Scheduler};
@@ -14,7 +15,7 @@ use crate::testing::Hand;
 fn actors(lag: Micros) -> Vec<Box<dyn Actor>> {
     let settings = Settings { informer_lag_us: lag, ..Settings::unlimited() };
     vec![
-        Box::new(LateDaemonSetController::new(settings)),
+        Box::new(LateDaemonSetController::new(DaemonSetController::new(settings), lag)),
         Box::new(Scheduler::new(scheduler::Settings::default())),
         Box::new(Kubelet::new(kubelet::Settings::instant())),
     ]

@@ -28,6 +28,7 @@ mod rollout;
 mod settings;
 mod status;
 mod sync;
+mod turns;
 mod view;
 mod views;
 mod wake;
@@ -47,6 +48,7 @@ pub(crate) use pod::DaemonPod;
 pub use revision::{RevisionOperation, revision_hash};
 pub use rollout::Limits;
 pub use settings::Settings;
+pub use turns::Turns;
 
 pub use super::RateLimit;
 use super::limit::Bucket;
@@ -102,6 +104,8 @@ pub struct DaemonSetController {
     observer: Option<Sender<(Key, SyncOutcome)>>,
     /// Labels of templates' revisions that are not to be computed.
     hashes: BTreeMap<DocId, Sym>,
+    /// The order in which nodes are taken where any will do, if it is not that of their names.
+    turns: Option<Turns>,
     /// By number of node: in which round of node updates it was last queued.
     queued: Vec<u32>,
     round: u32,
@@ -144,6 +148,7 @@ impl DaemonSetController {
             views,
             observer: None,
             hashes: BTreeMap::new(),
+            turns: None,
             queued: Vec::new(),
             round: 1,
             syncs: 0,
@@ -162,6 +167,13 @@ impl DaemonSetController {
     /// get [`revision_hash`].
     pub fn with_hashes(mut self, hashes: BTreeMap<DocId, Sym>) -> Self {
         self.hashes = hashes;
+        self
+    }
+
+    /// Takes nodes in the order in which a recorded controller took them, where upstream's order is random. Nothing else
+    /// changes: which nodes there are to choose from, and how many may be taken.
+    pub fn following(mut self, turns: Turns) -> Self {
+        self.turns = Some(turns);
         self
     }
 
@@ -347,6 +359,7 @@ impl DaemonSetController {
             },
             woken_by,
             hashes: &self.hashes,
+            turns: self.turns.as_ref(),
             touched: self.state.touched.get(object.id.index()).map_or(&[], Vec::as_slice),
             out: std::mem::take(&mut self.spare).emptied(),
             scratch: &mut self.scratch,

@@ -91,6 +91,7 @@ impl DaemonSetController {
             backoff: &mut backoff,
             api: &mut api,
             woken_by: Seq::NONE,
+            turns: None,
             hashes: &self.hashes,
             touched: &[],
             out: SyncOutcome::default(),

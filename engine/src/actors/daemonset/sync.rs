@@ -13,6 +13,7 @@ use super::pod::{DaemonPod, Rules};
 use super::revision::{History, RevisionOperation};
 use super::rollout::{Limits, Step};
 use super::status::Counts;
+use super::turns::Turns;
 use super::view::View;
 use super::{Key, Settings};
 use crate::cluster::{Cluster, DaemonSet, Object, UpdateStrategy};
@@ -35,6 +36,8 @@ pub(super) struct Sync<'a> {
     pub woken_by: Seq,
     /// Labels of revisions that are known from elsewhere.
     pub hashes: &'a BTreeMap<DocId, Sym>,
+    /// The order in which nodes are taken where any will do, if it is not that of their names.
+    pub turns: Option<&'a Turns>,
     /// The last event about the DaemonSet's pods on a node, by the node's number.
     pub touched: &'a [Seq],
     pub out: SyncOutcome,
@@ -158,6 +161,9 @@ impl Sync<'_> {
             observed_generation: self.object.status.observed_generation,
         };
         view.manage(rules, &mut failed, names, self.settings.burst_replicas, &mut wanted);
+        if let Some(turns) = self.turns {
+            wanted.creates.sort_by_key(|node| self.creation(turns, *node));
+        }
         self.requeue_after(wanted.requeue_after);
         for (pod, why) in &wanted.deletes {
             let Some(id) = pod.id else { continue };
@@ -180,6 +186,7 @@ impl Sync<'_> {
         let mut step = std::mem::take(&mut self.scratch.step);
         step.clear();
         view.step(&limits, rules, names, self.settings.burst_replicas, &mut step)?;
+        self.follow(view, &limits, rules, names, &mut step)?;
         let why = |pod: &DaemonPod| match pod.phase {
             Phase::Failed => Why::Failed,
             Phase::Succeeded => Why::Succeeded,
@@ -193,6 +200,44 @@ impl Sync<'_> {
         let result = self.sync_nodes(view, &deletes, free_deletes, creates, free_creates, names);
         (self.scratch.step, self.scratch.deletes) = (step, deletes);
         result
+    }
+
+    /// Takes, of the nodes that a rolling update may choose from, as many as it would, but in the recorded order.
+    fn follow(
+        &self,
+        view: &dyn View,
+        limits: &Limits,
+        rules: &Rules,
+        names: &Names,
+        step: &mut Step,
+    ) -> Result<(), SyncError> {
+        let Some(turns) = self.turns else { return Ok(()) };
+        let all = match limits.max_surge {
+            0 => Limits { max_unavailable: i64::MAX, ..*limits },
+            _ => Limits { max_surge: i64::MAX, ..*limits },
+        };
+        let (creates, deletes) = (step.creates.len(), step.deletes.len());
+        let mut choice = Step::default();
+        view.step(&all, rules, names, &mut choice)?;
+        if limits.max_surge > 0 {
+            choice.creates[step.free_creates..].sort_by_key(|node| self.creation(turns, *node));
+            choice.creates.truncate(creates);
+            step.creates = choice.creates;
+        } else {
+            choice.deletes[step.free_deletes..].sort_by_key(|pod| {
+                let ordinal = pod.id.and_then(|id| self.cluster.pod(id)).map_or(0, |pod| pod.ordinal);
+                turns.deletion(self.object.id, pod.node, ordinal)
+            });
+            choice.deletes.truncate(deletes);
+            step.deletes = choice.deletes;
+        }
+        Ok(())
+    }
+
+    /// When a node got, in a recording, the pod that it would get now.
+    fn creation(&self, turns: &Turns, node: NodeId) -> Time {
+        let ordinal = self.cluster.next_ordinal(self.object.key, Some(node));
+        turns.creation(self.object.id, node, ordinal)
     }
 
     /// Creates and deletes pods, after `syncNodes`: creations first, in batches that double while nothing goes

@@ -34,6 +34,8 @@ pub struct Settings {
     pub pod_gc_period_us: Micros,
     /// How long a node must have been missed before its pods are collected.
     pub pod_gc_quarantine_us: Micros,
+    /// Of pods that have ended so many are kept (`--terminated-pod-gc-threshold`); 0 keeps all.
+    pub terminated_pods: usize,
 }
 
 impl Default for Settings {
@@ -49,6 +51,7 @@ impl Default for Settings {
             taint_workers: 8,
             pod_gc_period_us: Micros::seconds(20),
             pod_gc_quarantine_us: Micros::seconds(40),
+            terminated_pods: 12_500,
         }
     }
 }

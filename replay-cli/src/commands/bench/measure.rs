@@ -8,7 +8,8 @@ use std::time::Instant;
 use kubetape_engine::event::Event;
 use kubetape_engine::log::{Digest, Identity, Reader};
 use kubetape_engine::names::Names;
-use kubetape_engine::replay::{Plan, Source, SourceError, Summary, replay};
+use kubetape_engine::replay::{Plan, Source, SourceError, Summary, Until, replay};
+use kubetape_engine::settings::Settings;
 use kubetape_engine::sim::World;
 use kubetape_engine::synth::presets::{self, Preset, Scale, Stage, Workload};
 use kubetape_engine::time::Time;
@@ -20,10 +21,10 @@ use crate::error::CliError;
 
 /// What is measured.
 pub enum Subject {
-    /// A workload by name.
-    Preset { preset: Preset, scale: Scale, seed: u64 },
+    /// A workload by name; without settings, its own.
+    Preset { preset: Preset, scale: Scale, seed: u64, settings: Option<Settings> },
     /// A trace on disk.
-    Trace(PathBuf),
+    Trace { path: PathBuf, settings: Settings },
 }
 
 /// What becomes known as a run goes on.
@@ -82,17 +83,17 @@ impl Subject {
     pub fn name(&self) -> String {
         match self {
             Subject::Preset { preset, .. } => preset.name.to_owned(),
-            Subject::Trace(path) => path.display().to_string(),
+            Subject::Trace { path, .. } => path.display().to_string(),
         }
     }
 
     fn source(&self, progress: &Progress) -> Result<Box<dyn Source>, CliError> {
         Ok(match self {
-            Subject::Preset { preset, scale, seed } => {
+            Subject::Preset { preset, scale, seed, .. } => {
                 let workload = Workload::new(preset, *scale, *seed);
                 Box::new(Timed { workload, progress: progress.clone() })
             }
-            Subject::Trace(path) => {
+            Subject::Trace { path, .. } => {
                 let source = Reader::open(path)?.ahead();
                 progress.marker.set(Time::MIN);
                 progress.nodes_bytes.set(memory::resident().unwrap_or(0));
@@ -104,8 +105,15 @@ impl Subject {
 
     fn plan(&self) -> Plan {
         match self {
-            Subject::Preset { .. } => presets::plan(),
-            Subject::Trace(_) => Plan::default(),
+            Subject::Preset { settings, .. } => {
+                let plan = presets::plan();
+                match settings.clone() {
+                    // What takes time goes on after the preset's last event.
+                    Some(settings) => Plan { settings, until: Until::Settled, ..plan },
+                    None => plan,
+                }
+            }
+            Subject::Trace { settings, .. } => Plan { settings: settings.clone(), ..Plan::default() },
         }
     }
 
@@ -208,7 +216,7 @@ fn counted(subject: &Subject, first: &FirstRun, progress: &Progress) -> Outcome 
         (cluster.pod_count() as u64, first.end_bytes.saturating_sub(progress.nodes_bytes.get()));
     let (scale, input_events) = match subject {
         Subject::Preset { scale, .. } => (f64::from(scale.0) / 1e6, progress.input_events.get()),
-        Subject::Trace(_) => (1.0, first.summary.played.iter().sum()),
+        Subject::Trace { .. } => (1.0, first.summary.played.iter().sum()),
     };
     Outcome {
         preset: subject.name(),

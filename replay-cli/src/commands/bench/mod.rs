@@ -18,6 +18,7 @@ use kubetape_engine::synth::presets::{self, PRESETS, Preset, Scale};
 use self::measure::{Subject, measure};
 use crate::error::CliError;
 use crate::output::Out;
+use crate::settings::SettingsArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,6 +37,9 @@ Examples:
   # What reading the trace and writing the run add
   kubetape bench --preset churn-5k --logs
 
+  # What a stock control plane, with its limits, makes of a rollout
+  kubetape bench --preset rollout-5k --control-plane default
+
   # A small version of a large workload
   kubetape bench --preset churn-100k --scale 0.01
 
@@ -45,8 +49,8 @@ Exit status: 1 if something is slower than in the baseline by more than the nois
 ///
 /// A workload is run several times; the median counts. Every run starts from nothing; setting the cluster up
 /// is not measured. Everything is really computed, statuses are written, and the run's digest is taken; all
-/// runs must have the same. Schedulers and kubelets take no time. With a TRACE, reading it is part of what is
-/// measured, and schedulers and kubelets take as long as in `kubetape run`.
+/// runs must have the same. Without settings of your own, nobody in a preset takes any time; with a TRACE, reading it
+/// is part of what is measured, and everybody takes as long as in `kubetape run`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, override_usage = "kubetape bench [OPTIONS] TRACE\n       kubetape bench [OPTIONS] --preset PRESET")]
 pub struct Args {
@@ -70,8 +74,10 @@ pub struct Args {
     #[arg(long)]
     no_profile: bool,
     /// Measure presets also with their trace read from a log, checked, and the run written: to memory, and to disk
-    #[arg(long, conflicts_with = "trace")]
+    #[arg(long, conflicts_with_all = ["trace", "file", "control_plane"])]
     logs: bool,
+    #[command(flatten)]
+    settings: SettingsArgs,
     /// Compare with a result that was kept with `--format json`
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
@@ -135,7 +141,7 @@ pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
         let mut progress = out.progress(&subject.name());
         let mut show = |done: u64, total: u64| progress.update(done, Some(total), "runs");
         let mut result = measure(&subject, args.runs, !args.no_profile, &mut show)?;
-        if let Subject::Preset { preset, scale, seed } = &subject
+        if let Subject::Preset { preset, scale, seed, .. } = &subject
             && args.logs
         {
             result.logged = Some(logs::measure(preset, *scale, *seed, args.runs, &result.digest)?);
@@ -160,20 +166,16 @@ pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
 
 fn subjects(args: &Args) -> Result<Vec<Subject>, CliError> {
     if let Some(trace) = &args.trace {
-        return Ok(vec![Subject::Trace(trace.clone())]);
+        return Ok(vec![Subject::Trace { path: trace.clone(), settings: args.settings.read()? }]);
     }
     let (scale, seed) = (args.scale, args.seed);
+    let settings = args.settings.origin().map(|_| args.settings.read()).transpose()?;
+    let of = |preset: Preset| Subject::Preset { preset, scale, seed, settings: settings.clone() };
     let mut subjects = Vec::new();
     for presets in &args.presets {
         match presets {
-            Presets::One(preset) => subjects.push(Subject::Preset { preset: **preset, scale, seed }),
-            Presets::All => {
-                subjects.extend(PRESETS.iter().map(|preset| Subject::Preset {
-                    preset: *preset,
-                    scale,
-                    seed,
-                }));
-            }
+            Presets::One(preset) => subjects.push(of(**preset)),
+            Presets::All => subjects.extend(PRESETS.iter().map(|preset| of(*preset))),
         }
     }
     if subjects.is_empty() {

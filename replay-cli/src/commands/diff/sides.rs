@@ -118,6 +118,7 @@ fn what_ifs(trace: &Path, what_if: &WhatIf, out: &mut Out) -> Result<Sides, CliE
         at: what_if.apply_at.filter(|_| !manifests.is_empty()),
         namespace: what_if.namespace.clone(),
         play: what_if.play,
+        recorded_choices: false,
         until: what_if.until,
         settings: SettingsArgs::default(),
     };

@@ -141,6 +141,7 @@ fn reason(why: &str) -> &'static str {
         Why::TaintEviction,
         Why::NodeGone,
         Why::Preempted,
+        Why::Collected,
     ];
     all.into_iter().find(|known| known.as_str() == why).map_or("", why_words)
 }

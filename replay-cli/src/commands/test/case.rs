@@ -115,6 +115,7 @@ impl Case {
             at: written.at.as_deref().map(|text| parse::<Moment>(&path, "at", text)).transpose()?,
             namespace: written.namespace.unwrap_or_else(|| "default".to_owned()),
             play,
+            recorded_choices: false,
             until: parse::<UntilArg>(&path, "until", written.until.as_deref().unwrap_or("settled"))?,
             settings: SettingsArgs::given(written.settings),
         };
