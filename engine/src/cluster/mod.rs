@@ -159,7 +159,7 @@ impl Cluster {
         self.listed.get(&kind).into_iter().flatten().filter_map(|id| self.object(*id))
     }
 
-    /// Objects that name an object among their owners (a Deployment's ReplicaSets), in order of kind and name.
+    /// Objects that name an object among their owners (a Deployment's ReplicaSets), kind by kind in order of name.
     pub fn dependents(&self, owner: ObjectId) -> impl Iterator<Item = &Object> {
         let key = self.object(owner).map(|object| object.key);
         let owned_by = |object: &Object, key: ObjectKey| {

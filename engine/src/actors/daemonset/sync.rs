@@ -162,7 +162,7 @@ impl Sync<'_> {
         };
         view.manage(rules, &mut failed, names, self.settings.burst_replicas, &mut wanted);
         if let Some(turns) = self.turns {
-            wanted.creates.sort_by_key(|node| self.creation(turns, *node));
+            wanted.creates.sort_by_key(|node| self.creation(turns, *node, names));
         }
         self.requeue_after(wanted.requeue_after);
         for (pod, why) in &wanted.deletes {
@@ -218,9 +218,9 @@ impl Sync<'_> {
         };
         let (creates, deletes) = (step.creates.len(), step.deletes.len());
         let mut choice = Step::default();
-        view.step(&all, rules, names, &mut choice)?;
+        view.step(&all, rules, names, usize::MAX, &mut choice)?;
         if limits.max_surge > 0 {
-            choice.creates[step.free_creates..].sort_by_key(|node| self.creation(turns, *node));
+            choice.creates[step.free_creates..].sort_by_key(|node| self.creation(turns, *node, names));
             choice.creates.truncate(creates);
             step.creates = choice.creates;
         } else {
@@ -235,8 +235,8 @@ impl Sync<'_> {
     }
 
     /// When a node got, in a recording, the pod that it would get now.
-    fn creation(&self, turns: &Turns, node: NodeId) -> Time {
-        let ordinal = self.cluster.next_ordinal(self.object.key, Some(node));
+    fn creation(&self, turns: &Turns, node: NodeId, names: &Names) -> Time {
+        let ordinal = self.cluster.next_ordinal(self.object.id, Some(node), names);
         turns.creation(self.object.id, node, ordinal)
     }
 

@@ -322,8 +322,12 @@ impl Actor for Kubelet {
     }
 
     fn act(&mut self, context: &mut Context<'_>) {
-        for (node, (_, cause)) in std::mem::take(&mut self.recovered) {
-            self.report_readiness(context, node, cause);
+        if !self.recovered.is_empty() {
+            let mut recovered: Vec<_> = std::mem::take(&mut self.recovered).into_iter().collect();
+            recovered.sort_unstable_by_key(|(_, (_, cause))| *cause);
+            for (node, (_, cause)) in recovered {
+                self.report_readiness(context, node, cause);
+            }
         }
         // Answers are applied after the call, so a second timer of one pod at one moment must not find it again.
         let (seen_to, list) = &mut self.done;

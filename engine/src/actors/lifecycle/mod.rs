@@ -19,8 +19,17 @@ pub use pod_gc::PodGc;
 pub use settings::Settings;
 pub use taint_eviction::TaintEviction;
 
+use std::collections::BTreeMap;
+
 use crate::cluster::Node;
-use crate::names::Sym;
+use crate::names::{Seq, Sym};
+
+/// Who is to be looked at, in the order of the events that ask for it: numbers tell only who was met first.
+fn by_cause<K: Copy + Ord>(asked: &mut BTreeMap<K, Seq>) -> Vec<(K, Seq)> {
+    let mut all: Vec<_> = std::mem::take(asked).into_iter().collect();
+    all.sort_by_key(|(_, cause)| *cause);
+    all
+}
 
 /// The NoSchedule taints that node lifecycle wants a node to have, and the NoExecute one.
 pub(crate) fn wanted_taints(node: &Node) -> (Vec<Sym>, Option<Sym>) {

@@ -12,7 +12,7 @@ use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
 use crate::time::Time;
 
-use super::Settings;
+use super::{Settings, by_cause};
 
 /// The conditions that become Unknown together.
 const HEARTBEAT: [Sym; 4] = [sym::READY, sym::MEMORY_PRESSURE, sym::DISK_PRESSURE, sym::PID_PRESSURE];
@@ -98,7 +98,7 @@ impl Actor for NodeHealth {
     }
 
     fn act(&mut self, context: &mut Context<'_>) {
-        for (node, cause) in std::mem::take(&mut self.unready) {
+        for (node, cause) in by_cause(&mut self.unready) {
             Self::mark_pods(context, node, cause);
         }
         while let Some(&Reverse((at, cause, node))) = self.silences.peek()

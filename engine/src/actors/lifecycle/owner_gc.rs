@@ -75,7 +75,7 @@ impl OwnerGc {
         match (object.present, object.deleting) {
             (false, _) => {
                 Self::delete_controlled(context, object, cause);
-                for dependent in cluster.dependents(id) {
+                for dependent in dependents(context, id) {
                     self.look_at(context, dependent, cause);
                 }
             }
@@ -84,7 +84,7 @@ impl OwnerGc {
                 let means =
                     |owner: &&OwnerReference| (owner.kind, owner.name) == (object.key.kind, object.key.name);
                 let blocks = |dependent: &&Object| dependent.owners.iter().any(|o| means(&o) && o.blocks);
-                for dependent in cluster.dependents(id).filter(blocks) {
+                for dependent in dependents(context, id).into_iter().filter(blocks) {
                     left |= self.look_at(context, dependent, cause);
                 }
                 if left {
@@ -160,7 +160,7 @@ impl OwnerGc {
         for revision in revisions {
             context.emit(Track::Lifecycle, cause, Body::RevisionReleased { revision });
         }
-        for dependent in cluster.dependents(object.id) {
+        for dependent in dependents(context, object.id) {
             Self::drop_references(context, dependent, &[(object.key.kind, object.key.name)], cause);
         }
     }
@@ -187,6 +187,22 @@ impl OwnerGc {
         let manifest = names.doc(&value.to_string());
         context.emit(Track::Lifecycle, cause, Body::Applied { object: object.id, manifest });
     }
+}
+
+/// The objects that name an object among their owners, by kind and name.
+fn dependents<'a>(context: &Context<'a>, owner: ObjectId) -> Vec<&'a Object> {
+    let mut all: Vec<_> = context.cluster.dependents(owner).collect();
+    // Those of one kind are in order; kinds are in that of their numbers.
+    all.sort_by(|a, b| context.names.text(a.key.kind).cmp(context.names.text(b.key.kind)));
+    all
+}
+
+/// Who is to be looked at, in the order of the events that ask for it, then by name.
+fn by_cause(asked: &mut BTreeMap<ObjectId, Seq>, names: &Names) -> Vec<(ObjectId, Seq)> {
+    let mut all = super::by_cause(asked);
+    let text = |object| (names.text(names.object_key(object).kind), names.object_name(object));
+    all.sort_by(|a, b| a.1.cmp(&b.1).then_with(|| text(a.0).cmp(&text(b.0))));
+    all
 }
 
 impl Actor for OwnerGc {
@@ -248,10 +264,10 @@ impl Actor for OwnerGc {
     }
 
     fn act(&mut self, context: &mut Context<'_>) {
-        for (object, cause) in std::mem::take(&mut self.owners) {
+        for (object, cause) in by_cause(&mut self.owners, context.names) {
             self.collect(context, object, cause);
         }
-        for (object, cause) in std::mem::take(&mut self.items) {
+        for (object, cause) in by_cause(&mut self.items, context.names) {
             if let Some(object) = context.cluster.object(object).filter(|object| object.present) {
                 self.look_at(context, object, cause);
             }

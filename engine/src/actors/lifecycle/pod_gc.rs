@@ -14,7 +14,7 @@ use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
 use crate::time::{Micros, Time};
 
-use super::Settings;
+use super::{Settings, by_cause};
 
 /// The pod garbage collector. Its passes are counted from the first event that it sees; it wakes only for those that have
 /// something to do.
@@ -244,12 +244,14 @@ impl Actor for PodGc {
         let cluster = context.cluster;
         self.out_of_service
             .retain(|node, _| cluster.present_node(*node).is_some_and(Self::is_out_of_service));
-        for (node, cause) in &self.out_of_service {
-            Self::take_from(context, *node, *cause, false, &mut taken);
+        for (node, cause) in by_cause(&mut self.out_of_service.clone()) {
+            Self::take_from(context, node, cause, false, &mut taken);
         }
         let quarantine = self.settings.pod_gc_quarantine_us;
         let ripe = |noticed: Time| noticed + quarantine <= context.now;
-        let due: Vec<_> = self.missing.iter().filter(|(_, m)| ripe(m.1)).map(|(id, m)| (*id, m.0)).collect();
+        let due = self.missing.iter().filter(|(_, m)| ripe(m.1));
+        let mut due: Vec<_> = due.map(|(id, m)| (*id, m.0)).collect();
+        due.sort_by_key(|(_, cause)| *cause);
         for (node, cause) in due {
             self.missing.remove(&node);
             if context.cluster.present_node(node).is_none() {

@@ -13,6 +13,8 @@ use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
 use crate::time::{Micros, Time};
 
+use super::by_cause;
+
 /// The taint eviction controller.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct TaintEviction {
@@ -144,7 +146,7 @@ impl Actor for TaintEviction {
     }
 
     fn act(&mut self, context: &mut Context<'_>) {
-        for (node, cause) in std::mem::take(&mut self.nodes) {
+        for (node, cause) in by_cause(&mut self.nodes) {
             let mut pods = context.cluster.node(node).map(|node| node.pods.clone()).unwrap_or_default();
             pods.sort_by_key(|pod| context.cluster.pod(*pod).map(|pod| pod.made));
             for pod in pods {

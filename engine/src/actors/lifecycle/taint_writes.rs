@@ -19,15 +19,23 @@ const CALLS_PER_PATCH: u8 = 2;
 /// Nodes that wait for their taints to be written, and who is writing.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct TaintWrites {
-    /// Nodes to look at: since when, and the event that asks for it.
-    waiting: BTreeMap<NodeId, (Time, Seq)>,
+    /// Nodes to look at.
+    waiting: BTreeMap<NodeId, Asked>,
     /// The same, by whose turn it is.
-    turns: BTreeSet<(Time, NodeId)>,
+    turns: BTreeSet<(Time, Seq, NodeId)>,
     /// Who has a call waiting, first come first.
     line: VecDeque<Caller>,
     /// Events that are not sent yet.
     events: u64,
     client: Bucket,
+}
+
+/// Since when a node is to be looked at, the event that asked for it then, and the one that did so last.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Asked {
+    at: Time,
+    first: Seq,
+    last: Seq,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,9 +49,9 @@ enum Caller {
 impl TaintWrites {
     /// Adds a node, with the event that asks for it; one that waits keeps its turn.
     pub fn add(&mut self, node: NodeId, cause: Seq, now: Time) {
-        let entry = self.waiting.entry(node).or_insert((now, cause));
-        entry.1 = cause;
-        self.turns.insert((entry.0, node));
+        let asked = self.waiting.entry(node).or_insert(Asked { at: now, first: cause, last: cause });
+        asked.last = cause;
+        self.turns.insert((asked.at, asked.first, node));
     }
 
     /// Adds an Event about a node. Without a limit nobody waits for those.
@@ -105,10 +113,9 @@ impl TaintWrites {
     /// The next node that is neither in hand nor to be left for later.
     fn next(&mut self, later: &[NodeId]) -> Option<(NodeId, Seq)> {
         let free = |node| !self.has_in_hand(node) && !later.contains(&node);
-        let turn = *self.turns.iter().find(|(_, node)| free(*node))?;
+        let turn = *self.turns.iter().find(|(.., node)| free(*node))?;
         self.turns.remove(&turn);
-        let (_, cause) = self.waiting.remove(&turn.1)?;
-        Some((turn.1, cause))
+        Some((turn.2, self.waiting.remove(&turn.2)?.last))
     }
 
     fn busy(&self) -> usize {

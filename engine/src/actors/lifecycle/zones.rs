@@ -166,11 +166,14 @@ impl Zones {
                 zone.open_at = now + pause.unwrap_or(usual);
                 if pause.is_some() {
                     let (node, cause, _) = zone.waiting.remove(0);
-                    taken.push((node, cause));
+                    taken.push((*key, node, cause));
                 }
             }
         }
-        (taken, all_full)
+        // Upstream goes through its zones in no particular order; here it must not follow from how names are numbered.
+        let text = |key: Key| (context.names.text(key.0), context.names.text(key.1));
+        taken.sort_by(|a, b| text(a.0).cmp(&text(b.0)));
+        (taken.into_iter().map(|(_, node, cause)| (node, cause)).collect(), all_full)
     }
 
     /// Every zone's state and size, after `ComputeZoneState`.
