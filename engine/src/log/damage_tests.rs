@@ -343,15 +343,55 @@ fn bytes_that_are_lost_or_doubled_or_swapped_are_found() {
 }
 
 #[test]
-fn zeros_that_a_stopped_machine_leaves_behind_are_a_torn_end() {
+fn zeros_behind_an_open_log_are_room_that_its_writer_took() {
     let log = log(6, false);
     let mut bytes = log.bytes.clone();
     bytes.resize(bytes.len() + 5000, 0);
-    let (events, end) = read(bytes);
-    assert_eq!(events, log.events);
-    assert_eq!(end.unwrap().unwrap().bytes, 5000);
+    let (events, end) = read(bytes.clone());
+    assert_eq!((events, end.unwrap()), (log.events.clone(), None));
+    assert!(verified(&bytes).unwrap().is_sound());
+    // A frame that is not whole stands there: it was being written.
+    let torn = [&bytes[..log.bytes.len()], &log.bytes[64..192], &[0; 5000]].concat();
+    assert_eq!(read(torn).1.unwrap().unwrap().bytes, 5128);
+    // A writer goes on in the room, and gives back what is left of it.
+    let storage = MemoryStorage::from_bytes(bytes.clone());
+    let (mut writer, mut names, recovered) =
+        Writer::open_in(Box::new(storage.clone()), &Options::default()).unwrap();
+    assert_eq!(recovered.torn, None);
+    let events = samples::events(&mut names);
+    writer.append(&names, &[Event { cause: Seq::NONE, ..events[events.len() - 1] }]).unwrap();
+    assert_eq!(storage.bytes().len(), bytes.len());
+    let end = writer.bytes();
+    writer.close().unwrap();
+    assert_eq!(storage.bytes().len() as u64, end + 128);
+    assert_eq!(read(storage.bytes()).1.unwrap(), None);
     // A closed log has no business with them.
     let mut bytes = self::log(6, true).bytes;
     bytes.resize(bytes.len() + 5000, 0);
     assert!(matches!(read(bytes).1, Err(LogError::Damaged(_))));
+}
+
+#[test]
+fn a_flipped_bit_before_room_is_found_as_anywhere() {
+    let log = log(9, false);
+    let mut whole = log.bytes.clone();
+    whole.resize(whole.len() + 4096, 0);
+    for byte in 64..log.bytes.len() {
+        for bit in [0, 5] {
+            let mut bytes = whole.clone();
+            bytes[byte] ^= 1 << bit;
+            let (events, end) = read(bytes);
+            let Err(LogError::Damaged(damage)) = end else { panic!("byte {byte} bit {bit}: {end:?}") };
+            assert!(damage.offset <= byte as u64);
+            assert_eq!(events, log.events[..events.len()]);
+        }
+    }
+    // In the room itself nothing was committed; that it is not zero is said.
+    for byte in log.bytes.len()..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[byte] ^= 4;
+        let (events, end) = read(bytes);
+        assert_eq!(events, log.events);
+        assert!(matches!(end, Ok(Some(_)) | Err(LogError::Damaged(_))), "byte {byte}");
+    }
 }

@@ -69,6 +69,7 @@ struct Disk {
 enum Change {
     Write(usize, Vec<u8>),
     Truncate(usize),
+    Reserve(usize),
 }
 
 impl FaultyStorage {
@@ -107,7 +108,8 @@ impl FaultyStorage {
         for change in &disk.pending {
             match change {
                 Change::Truncate(len) if dice.keeps() => bytes.truncate(*len),
-                Change::Truncate(_) => {}
+                Change::Reserve(len) if dice.keeps() => bytes.resize(bytes.len().max(*len), 0),
+                Change::Truncate(_) | Change::Reserve(_) => {}
                 Change::Write(offset, data) => write_sectors(&mut bytes, *offset, data, &mut dice),
             }
         }
@@ -177,6 +179,7 @@ impl Disk {
     fn apply(&mut self, change: Change) {
         match &change {
             Change::Truncate(len) => self.live.truncate(*len),
+            Change::Reserve(len) => self.live.resize(self.live.len().max(*len), 0),
             Change::Write(offset, data) => {
                 if self.live.len() < offset + data.len() {
                     self.live.resize(offset + data.len(), 0);
@@ -185,6 +188,12 @@ impl Disk {
             }
         }
         self.pending.push(change);
+    }
+
+    fn resize(&mut self, change: Change) -> io::Result<()> {
+        let fault = self.operation()?;
+        self.apply(change);
+        if fault == Fault::StopAfter { Err(io::Error::other("the machine stops")) } else { Ok(()) }
     }
 
     fn sync(&mut self) -> io::Result<()> {
@@ -237,10 +246,12 @@ impl Storage for FaultyStorage {
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
-        let mut disk = self.disk();
-        let fault = disk.operation()?;
-        disk.apply(Change::Truncate(usize::try_from(len).unwrap_or(usize::MAX)));
-        if fault == Fault::StopAfter { Err(io::Error::other("the machine stops")) } else { Ok(()) }
+        self.disk().resize(Change::Truncate(usize::try_from(len).unwrap_or(usize::MAX)))
+    }
+
+    fn reserve(&mut self, len: u64) -> io::Result<()> {
+        let len = usize::try_from(len).map_err(|_| io::ErrorKind::StorageFull)?;
+        self.disk().resize(Change::Reserve(len))
     }
 
     fn sync(&mut self) -> io::Result<()> {

@@ -93,6 +93,10 @@ impl Storage for FileStorage {
         self.file.set_len(len)
     }
 
+    fn reserve(&mut self, len: u64) -> io::Result<()> {
+        self.file.set_len(len.max(self.len()?))
+    }
+
     fn sync(&mut self) -> io::Result<()> {
         self.file.sync_data()
     }

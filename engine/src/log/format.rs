@@ -60,10 +60,15 @@
 //!
 //! # The end of a log that was not closed
 //!
+//! In state 1 there may be zeros, and nothing else, from the end of the last frame to the end of the file: room that the
+//! writer took ahead. They are not part of the log, and a writer that closes it cuts them off.
+//!
 //! If the file ends within a frame, and nothing in that is itself a whole frame, a write was cut off: the frame is not part
-//! of the log. The same holds for a frame that is not whole, is followed by no whole one, and of which a disk sector
-//! (512 bytes of the file, or what of them lies in the frame; at least 16) is zero: so a machine leaves a file that it had
-//! made longer and not written yet. No whole frame looks so at its end, where its digest is. Everything else is damage.
+//! of the log. In state 1 the same holds for a frame that is not whole, is followed by no whole one, and of which the last 8
+//! bytes are zero, or a disk sector (512 bytes of the file, or what of them lies in the frame; at least 16): so a write is
+//! cut off in room that was taken ahead, and so a machine leaves a file that it had made longer and not written yet. If
+//! the frame's header has no right checksum, its 64 bytes are taken for the frame. No whole frame looks so in its header, nor at its
+//! end, where its digest is. Everything else is damage.
 //!
 //! # Payload of genesis and events frames
 //!

@@ -180,7 +180,13 @@ impl Frames {
     /// Gives the next frame. At the end it can be asked again later: the log may have grown.
     pub fn next(&mut self) -> Result<Next, LogError> {
         self.torn = None;
-        let found = self.find(self.offset)?;
+        let mut found = self.find(self.offset)?;
+        if !matches!(found, Found::Frame(..)) {
+            // What was read ahead may have been written since.
+            self.window.forget();
+            self.refresh_header()?;
+            found = self.find(self.offset)?;
+        }
         if self.overruns(&found)? {
             self.overrun_said = true;
             return Err(self.damage("the log was closed there, and more follows")?);
@@ -205,11 +211,11 @@ impl Frames {
                 }
             },
             Found::Bad(what) => {
-                // Where the machine stopped, the file may be longer than what was written into it: the rest is zeros.
-                if self.header.state == State::Open && self.zeros_to_end()? {
-                    return self.ended();
-                }
-                Err(self.damage(what)?)
+                // A frame that is being written is not whole yet.
+                let unfinished = self.header.state == State::Open
+                    && (self.window.storage.has_writer() || self.unwritten()?)
+                    && self.resync(self.offset + 1)?.is_none();
+                if unfinished { self.ended() } else { Err(self.damage(what)?) }
             }
         }
     }
@@ -393,11 +399,11 @@ impl Frames {
         let ends_here = !was_closed
             || (self.last_kind == Some(FrameKind::Close)
                 && self.header.end().is_none_or(|end| end == self.offset));
-        let complete = len == self.offset && ends_here;
         // While a writer is at it, an unfinished end is only unfinished; and it may have been finished by now.
-        if !complete
+        if !(len == self.offset && ends_here)
             && !self.window.storage.has_writer()
             && !matches!(self.find(self.offset)?, Found::Frame(..))
+            && (was_closed || !self.room_to_end()?)
         {
             let (offset, last, last_time) = (self.offset, self.last, self.last_time);
             let bytes = len.saturating_sub(offset);
@@ -420,21 +426,49 @@ impl Frames {
         Ok(())
     }
 
-    /// Whether the rest of the file is what a machine that stopped leaves behind: at least one disk sector of zeros
-    /// that a whole frame would not have, and no whole frame after it.
-    fn zeros_to_end(&mut self) -> Result<bool, LogError> {
+    /// Whether a frame that is not whole was not written out: its end is zero, or, where a machine stopped, a disk sector of it,
+    /// as none of a whole frame is. Of a frame without a right header only the header is known to be a part.
+    fn unwritten(&mut self) -> Result<bool, LogError> {
         const SECTOR: u64 = 512;
         const SHORTEST: usize = 16;
-        let len = self.len()?;
-        let mut at = self.offset;
-        let mut zeros = false;
-        while at < len && !zeros {
-            let end = (at - at % SECTOR + SECTOR).min(len);
-            let sector = self.window.get(at, (end - at) as usize).map_err(unread(&self.file))?;
-            zeros = sector.len() >= SHORTEST && sector.iter().all(|&byte| byte == 0);
-            at = end;
+        // Half of a digest; of a header, its checksum and what follows.
+        const TAIL: u64 = 8;
+        let offset = self.offset;
+        let extent = match self.glance(offset, 0)? {
+            Some((frame, _)) => frame.frame_len(),
+            None => FRAME_HEADER_LEN as u64,
+        };
+        let end = (offset + extent).min(self.len()?);
+        let tail = self.window.get(end - TAIL, TAIL as usize).map_err(unread(&self.file))?;
+        if tail.iter().all(|&byte| byte == 0) {
+            return Ok(true);
         }
-        Ok(zeros && self.resync(self.offset + 1)?.is_none())
+        let mut at = offset;
+        while at < end {
+            let next = (at - at % SECTOR + SECTOR).min(end);
+            let sector = self.window.get(at, (next - at) as usize).map_err(unread(&self.file))?;
+            if sector.len() >= SHORTEST && sector.iter().all(|&byte| byte == 0) {
+                return Ok(true);
+            }
+            at = next;
+        }
+        Ok(false)
+    }
+
+    /// Whether there is nothing but zeros from the present offset on: room that a writer took ahead.
+    fn room_to_end(&mut self) -> Result<bool, LogError> {
+        const CHUNK: usize = 64 << 10;
+        let mut at = self.offset;
+        loop {
+            let chunk = self.window.peek(at, CHUNK).map_err(unread(&self.file))?;
+            if chunk.is_empty() {
+                return Ok(true);
+            }
+            if chunk.iter().any(|&byte| byte != 0) {
+                return Ok(false);
+            }
+            at += chunk.len() as u64;
+        }
     }
 }
 

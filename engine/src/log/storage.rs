@@ -40,6 +40,16 @@ pub trait Storage: Send {
     /// What the operating system says.
     fn truncate(&mut self, len: u64) -> io::Result<()>;
 
+    /// Makes the bytes at least so many, with zeros behind what was written, so that what is written there later can be made
+    /// durable without a new length. It serves speed alone: a storage may do nothing.
+    ///
+    /// # Errors
+    /// What the operating system says; the bytes are as before then.
+    fn reserve(&mut self, len: u64) -> io::Result<()> {
+        let _ = len;
+        Ok(())
+    }
+
     /// Makes everything that was written durable.
     ///
     /// # Errors

@@ -77,6 +77,10 @@ pub struct Writer {
     buffer: AlignedVec,
     /// Where the log ends.
     end: u64,
+    /// Where this writer began.
+    began: u64,
+    /// Where the room ends that was taken ahead; none if the storage gives none.
+    room: Option<u64>,
     chain: Digest,
     header: FileHeader,
     /// Whether other events than a genesis' are there.
@@ -127,7 +131,7 @@ impl Writer {
         let mut writer = Writer::over(storage, options, Encoder::default());
         let header = writer.header.to_bytes();
         writer.chain = Digest::of(&header[..FIXED_LEN]);
-        writer.end = FILE_HEADER_LEN as u64;
+        (writer.end, writer.began) = (FILE_HEADER_LEN as u64, FILE_HEADER_LEN as u64);
         writer.write(0, &header)?;
         if options.sync != SyncPolicy::OnClose {
             writer.sync()?;
@@ -166,21 +170,21 @@ impl Writer {
         let (encoder, frames) = reader.into_encoder();
         let (last, last_time) = (frames.last(), frames.last_time());
         let recovered = Recovered { torn: frames.torn().cloned(), last, last_time, was_closed };
-        let (end, chain, header) = (frames.offset(), frames.chain(), frames.header());
+        let (end, chain, header, len) = (frames.offset(), frames.chain(), frames.header(), frames.len()?);
         let previous = frames.checkpoint();
         let known_until = frames.known_until();
         indexing.resume(frames.index());
         let closed = frames.last_kind() == Some(FrameKind::Close) && frames.torn().is_none();
         let mut writer = Writer::over(frames.into_storage(), options, encoder);
-        (writer.end, writer.chain, writer.begun) = (end, chain, begun);
+        (writer.end, writer.began, writer.chain, writer.begun) = (end, end, chain, begun);
+        // Behind the log there are zeros at the most, once what was torn is cut off.
+        writer.room = Some(len);
         (writer.header, writer.indexing, writer.known_until) = (header, indexing, known_until);
         // The numbers of this process's names are not those of the writer before: they are saved anew.
         writer.checkpoints.links.previous = previous;
         writer.checkpoints.end = end;
         if recovered.torn.as_ref().is_some_and(|torn| torn.bytes > 0) {
-            let cut = writer.storage.truncate(end);
-            cut.map_err(|source| writer.poison("cut", source))?;
-            writer.unsynced = true;
+            writer.give_room_back()?;
             writer.sync()?;
         }
         if !closed {
@@ -195,6 +199,8 @@ impl Writer {
             encoder,
             buffer: AlignedVec::new(),
             end: 0,
+            began: 0,
+            room: Some(0),
             chain: Digest::default(),
             header: FileHeader::new(),
             begun: false,
@@ -328,11 +334,34 @@ impl Writer {
         self.buffer[..FRAME_HEADER_LEN].copy_from_slice(&header);
         self.buffer.extend_from_slice(&digest.0.to_le_bytes());
         let buffer = std::mem::take(&mut self.buffer);
+        self.take_room(self.end + frame.frame_len());
         let written = self.write(self.end, &buffer);
         self.buffer = buffer;
         written?;
         self.end += frame.frame_len();
         self.chain = digest;
+        Ok(())
+    }
+
+    /// Takes room ahead of a frame that ends at `end`. Where the file grows with each frame, each sync must make its new length
+    /// durable as well, which takes several times as long.
+    fn take_room(&mut self, end: u64) {
+        const MOST: u64 = 1 << 20;
+        if self.sync == SyncPolicy::OnClose || self.room.is_none_or(|room| end <= room) {
+            return;
+        }
+        // In proportion to what was written so far: many a writer appends a batch and closes.
+        let ahead = (self.end - self.began).min(MOST).next_multiple_of(ALIGN);
+        if ahead > 0 {
+            self.room = self.storage.reserve(end + ahead).ok().map(|()| end + ahead);
+        }
+    }
+
+    /// Cuts the file where the log ends.
+    fn give_room_back(&mut self) -> Result<(), LogError> {
+        self.storage.truncate(self.end).map_err(|source| self.poison("cut", source))?;
+        self.unsynced = true;
+        self.room = self.room.map(|_| self.end);
         Ok(())
     }
 
@@ -426,6 +455,9 @@ impl Writer {
             known_until: self.known_until.filter(|known| Some(*known) > self.last_time()),
         };
         self.write_without_events(FrameKind::Close, &closing.to_bytes(self.header.version))?;
+        if self.room.is_some_and(|room| room > self.end) {
+            self.give_room_back()?;
+        }
         self.sync()?;
         // Only now: a header that says "closed" must not reach the disk before the end that it speaks of.
         self.state(self.header.closed(self.end))?;
