@@ -19,6 +19,9 @@ impl NodeUsage {
     /// Counts a pod.
     pub fn add(&mut self, shape: &Shape) {
         self.pods += 1;
+        if self.requests.is_empty() {
+            self.requests.reserve_exact(shape.requests.len());
+        }
         for &(name, amount) in &shape.requests {
             match self.requests.iter_mut().find(|r| r.0 == name) {
                 Some(used) => used.1 += amount,

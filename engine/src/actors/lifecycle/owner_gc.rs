@@ -105,7 +105,8 @@ impl OwnerGc {
         self.waiting.remove(&id);
         match (object.present, object.deleting) {
             (false, _) => {
-                let dependents = dependents(context, id).into_iter().map(|dependent| Item::Object(dependent.id));
+                let dependents =
+                    dependents(context, id).into_iter().map(|dependent| Item::Object(dependent.id));
                 for item in controlled(cluster, object).into_iter().chain(dependents) {
                     self.enqueue(item, cause);
                 }
