@@ -163,6 +163,12 @@ fn where_pods_compete_for_room_as_many_have_it_as_were_recorded() {
         // end and the creation of its successor, which then took its place. Here nothing comes between the two.
         assert_eq!((preempted(&replayed.run), preempted(&replayed.trace)), (12, 14));
     }
+    // Where nodes are taken as recorded, the very same pods have room: all differences were upstream's drawing of lots.
+    let play = format!("{WORKLOADS_PLAYED},kubelet,lifecycle");
+    let comparison =
+        Replayed::following(&folder, &play, Settings::default(), true).compare(When::EverySettled);
+    assert!(comparison.moments.len() >= 100, "{}", comparison.moments.len());
+    assert_same("C-3", &comparison);
 }
 
 /// Recordings with heartbeats that stop, taints, preemption, ports that conflict, pods that fail and random churn.

@@ -204,7 +204,7 @@ fn actors(settings: &super::Settings, plays: Tracks, turns: Option<Turns>) -> Ve
     if !plays.has(Track::Lifecycle) {
         actors.push(Box::new(lifecycle::TaintEviction::new()));
         actors.push(Box::new(lifecycle::Drains::new()));
-        actors.push(Box::new(lifecycle::OwnerGc::new()));
+        actors.push(Box::new(lifecycle::OwnerGc::new(settings.node_lifecycle.clone())));
         actors.push(Box::new(lifecycle::PodGc::new(settings.node_lifecycle.clone())));
     }
     if !plays.has(Track::Kubelet) {

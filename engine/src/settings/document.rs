@@ -82,6 +82,8 @@ impl Settings {
         to.line("large_zone_nodes", nodes.large_zone_nodes, "--large-cluster-size-threshold");
         to.line("unhealthy_zone_percent", nodes.unhealthy_zone_percent, "--unhealthy-zone-threshold");
         to.line("client", limit(nodes.client), "--kube-api-qps and --kube-api-burst");
+        let garbage = limit(nodes.garbage_collector);
+        to.line("garbage_collector", garbage, "the garbage collector's calls; a deletion takes two");
         to.line("taint_workers", nodes.taint_workers, "nodes whose taints are written at once");
         to.line(
             "pod_gc_period_us",

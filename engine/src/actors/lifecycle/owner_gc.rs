@@ -7,31 +7,46 @@
 //! Pods and revisions have one owner here, their controller, and block its deletion, as controllers make them. An owner
 //! that was never seen, of a kind that a simulation has no use for, is taken to be there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Settings;
+use crate::actors::limit::Bucket;
 use crate::cluster::{Change, Cluster, Object, OwnerReference, deletion_is_immediate};
 use crate::event::{Body, Event, Kind, Kinds, Propagation, Track, Why};
-use crate::names::{Names, ObjectId, Seq, Sym};
+use crate::names::{Names, ObjectId, PodId, RevisionId, Seq, Sym};
 use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
 use crate::time::Time;
 
-/// The garbage collector. It acts at once.
+/// The garbage collector. It sees to dependents as fast as its client may call: reading one and deleting it are two calls.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct OwnerGc {
+    #[serde(skip)]
+    settings: Settings,
     /// Objects that go or are gone and whose dependents need a look, with the event that asks for it.
     owners: BTreeMap<ObjectId, Seq>,
-    /// Objects that may have lost their owners.
-    items: BTreeMap<ObjectId, Seq>,
     /// Objects that wait for their dependents.
     waiting: BTreeSet<ObjectId>,
-    /// Objects that were looked at in one act: its answers are applied after it.
-    #[serde(skip)]
-    seen: BTreeSet<ObjectId>,
+    /// What may have lost its owners, in turn, with the event that asks for a look.
+    queue: VecDeque<(Item, Seq)>,
+    /// What is in the queue.
+    queued: BTreeSet<Item>,
+    /// What is being seen to, and when its second call is made.
+    current: Option<(Time, Item, Seq)>,
+    client: Bucket,
     now: Time,
+}
+
+/// Something that has owners.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+enum Item {
+    /// A pod, with the event that made it: a slot may have been given to another since.
+    Pod(PodId, Seq),
+    Revision(RevisionId),
+    Object(ObjectId),
 }
 
 /// What an owner reference is worth.
@@ -53,45 +68,61 @@ fn bond(cluster: &Cluster, object: &Object, reference: &OwnerReference) -> Bond 
     }
 }
 
-/// Whether something would be left behind if an object went.
-fn owns_something(cluster: &Cluster, object: &Object) -> bool {
-    let pods = object.pods.iter().any(|pod| cluster.pod(*pod).is_some_and(|pod| !pod.gone));
-    let revisions = object.revisions.iter().filter_map(|id| cluster.revision(*id));
-    pods || revisions.into_iter().any(|revision| revision.present)
-        || cluster.dependents(object.id).next().is_some()
+/// Whether an object is gone or waits for its dependents to go, so that what it controls is to go.
+fn lets_go(cluster: &Cluster, owner: ObjectId) -> bool {
+    let object = cluster.object(owner).filter(|object| object.applied != Seq::NONE);
+    object.is_some_and(|object| !object.present || object.deleting == Some(Propagation::Foreground))
+}
+
+/// Pods and revisions that an object controls, in order of creation.
+fn controlled(cluster: &Cluster, object: &Object) -> Vec<Item> {
+    let pods = object.pods.iter().filter_map(|id| cluster.pod(*id).map(|pod| (pod.made, *id)));
+    let mut pods: Vec<_> = pods.collect();
+    pods.sort_unstable();
+    let there = |id: &RevisionId| cluster.revision(*id).is_some_and(|revision| revision.present);
+    let mut revisions: Vec<_> = object.revisions.iter().copied().filter(there).collect();
+    revisions.sort_unstable();
+    let pods = pods.into_iter().map(|(made, id)| Item::Pod(id, made));
+    pods.chain(revisions.into_iter().map(Item::Revision)).collect()
 }
 
 impl OwnerGc {
     /// A collector with nothing to do.
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(settings: Settings) -> Self {
+        OwnerGc { settings, ..Self::default() }
     }
 
-    /// Sees to the dependents of an object.
+    fn enqueue(&mut self, item: Item, cause: Seq) {
+        if self.queued.insert(item) {
+            self.queue.push_back((item, cause));
+        }
+    }
+
+    /// Sees to it that the dependents of an object are seen to.
     fn collect(&mut self, context: &mut Context<'_>, id: ObjectId, cause: Seq) {
         let cluster = context.cluster;
         let Some(object) = cluster.object(id) else { return };
         self.waiting.remove(&id);
         match (object.present, object.deleting) {
             (false, _) => {
-                Self::delete_controlled(context, object, cause);
-                for dependent in dependents(context, id) {
-                    self.look_at(context, dependent, cause);
+                let dependents = dependents(context, id).into_iter().map(|other| Item::Object(other.id));
+                for item in controlled(cluster, object).into_iter().chain(dependents) {
+                    self.enqueue(item, cause);
                 }
             }
             (true, Some(Propagation::Foreground)) => {
-                let mut left = Self::delete_controlled(context, object, cause);
-                let means =
-                    |owner: &&OwnerReference| (owner.kind, owner.name) == (object.key.kind, object.key.name);
-                let blocks = |dependent: &&Object| dependent.owners.iter().any(|o| means(&o) && o.blocks);
-                for dependent in dependents(context, id).into_iter().filter(blocks) {
-                    left |= self.look_at(context, dependent, cause);
-                }
-                if left {
-                    self.waiting.insert(id);
-                } else {
+                let key = object.key;
+                let means = |owner: &OwnerReference| (owner.kind, owner.name) == (key.kind, key.name);
+                let blocks = |other: &&Object| other.owners.iter().any(|owner| means(owner) && owner.blocks);
+                let blocking = dependents(context, id).into_iter().filter(blocks);
+                let blocking = blocking.map(|other| Item::Object(other.id));
+                let left: Vec<_> = controlled(cluster, object).into_iter().chain(blocking).collect();
+                if left.is_empty() {
                     context.emit(Track::Lifecycle, cause, Body::ObjectRemoved { object: id });
+                } else {
+                    self.waiting.insert(id);
                 }
+                left.into_iter().for_each(|item| self.enqueue(item, cause));
             }
             (true, Some(Propagation::Orphan)) => {
                 Self::release(context, object, cause);
@@ -101,50 +132,81 @@ impl OwnerGc {
         }
     }
 
-    /// Deletes the pods and revisions that an object controls; says whether there will be pods left.
-    fn delete_controlled(context: &mut Context<'_>, object: &Object, cause: Seq) -> bool {
-        let cluster = context.cluster;
-        let mut pods = object.pods.clone();
-        pods.sort_by_key(|pod| cluster.pod(*pod).map(|pod| pod.made));
-        let mut left = false;
-        for id in pods {
-            left |= cluster.pod(id).is_some_and(|pod| !deletion_is_immediate(pod));
-            context.delete_pod(Track::Lifecycle, cause, id, Why::OwnerGone, None);
+    /// Whether something in the queue is still to be called about.
+    fn needs_a_call(cluster: &Cluster, item: Item) -> bool {
+        match item {
+            Item::Pod(id, made) => cluster.pod(id).is_some_and(|pod| {
+                let same = !pod.gone && pod.made == made && pod.owner.is_some_and(|o| lets_go(cluster, o));
+                same && (!pod.terminating() || deletion_is_immediate(pod))
+            }),
+            Item::Revision(id) => cluster.revision(id).is_some_and(|revision| {
+                revision.present && revision.owner.is_some_and(|owner| lets_go(cluster, owner))
+            }),
+            Item::Object(id) => cluster.object(id).is_some_and(|object| {
+                let solid = |owner: &OwnerReference| bond(cluster, object, owner) == Bond::Solid;
+                object.present && object.deleting.is_none() && !object.owners.iter().all(solid)
+            }),
         }
-        let mut revisions = object.revisions.clone();
-        revisions.sort();
-        for revision in revisions {
-            context.emit(Track::Lifecycle, cause, Body::RevisionDeleted { revision });
-        }
-        left
     }
 
-    /// Decides about an object by its owners; says whether it will still be there and hold up an owner that waits.
-    fn look_at(&mut self, context: &mut Context<'_>, object: &Object, cause: Seq) -> bool {
-        let (cluster, id) = (context.cluster, object.id);
-        let first = self.seen.insert(id);
+    /// Sees to what is in the queue, as far as the client may call.
+    fn work(&mut self, context: &mut Context<'_>) {
+        loop {
+            let (item, cause) = match self.current.take() {
+                Some((at, item, cause)) if at > context.now => {
+                    self.current = Some((at, item, cause));
+                    return;
+                }
+                Some((_, item, cause)) => (item, cause),
+                None => {
+                    let Some((item, cause)) = self.queue.pop_front() else { return };
+                    self.queued.remove(&item);
+                    if !Self::needs_a_call(context.cluster, item) {
+                        continue;
+                    }
+                    if let Some(limit) = self.settings.garbage_collector {
+                        self.client.reserve(limit, context.now);
+                        let at = context.now + self.client.reserve(limit, context.now);
+                        if at > context.now {
+                            self.current = Some((at, item, cause));
+                            continue;
+                        }
+                    }
+                    (item, cause)
+                }
+            };
+            if !Self::needs_a_call(context.cluster, item) {
+                continue;
+            }
+            match item {
+                Item::Pod(id, _) => context.delete_pod(Track::Lifecycle, cause, id, Why::OwnerGone, None),
+                Item::Revision(revision) => {
+                    context.emit(Track::Lifecycle, cause, Body::RevisionDeleted { revision });
+                }
+                Item::Object(id) => Self::look_at(context, id, cause),
+            }
+        }
+    }
+
+    /// Decides about an object by its owners.
+    fn look_at(context: &mut Context<'_>, id: ObjectId, cause: Seq) {
+        let cluster = context.cluster;
+        let Some(object) = cluster.object(id) else { return };
         let with = |wanted: Bond| {
             let owners = object.owners.iter().filter(move |owner| bond(cluster, object, owner) == wanted);
             owners.map(|owner| (owner.kind, owner.name)).collect::<Vec<_>>()
         };
         let (solid, waiting) = (with(Bond::Solid), with(Bond::Waiting));
         if !solid.is_empty() {
-            if first {
-                Self::drop_references(context, object, &[with(Bond::Dangling), waiting].concat(), cause);
-            }
-            return false;
+            Self::drop_references(context, object, &[with(Bond::Dangling), waiting].concat(), cause);
+            return;
         }
-        if object.owners.is_empty() || object.deleting.is_some() {
-            return object.deleting.is_some();
-        }
-        let propagation = match !waiting.is_empty() && owns_something(cluster, object) {
+        let owns = !controlled(cluster, object).is_empty() || cluster.dependents(id).next().is_some();
+        let propagation = match owns && !waiting.is_empty() {
             true => Propagation::Foreground,
             false => Propagation::Background,
         };
-        if first {
-            context.emit(Track::Lifecycle, cause, Body::DeleteRequested { object: id, propagation });
-        }
-        propagation == Propagation::Foreground
+        context.emit(Track::Lifecycle, cause, Body::DeleteRequested { object: id, propagation });
     }
 
     /// Lets go of everything that an object owns.
@@ -219,6 +281,8 @@ impl Actor for OwnerGc {
             Kind::PodAdopted,
             Kind::PodReleased,
             Kind::PodGone,
+            Kind::RevisionDeleted,
+            Kind::RevisionReleased,
         ]);
         INTERESTS
     }
@@ -238,7 +302,7 @@ impl Actor for OwnerGc {
                     object.owners.iter().any(|owner| bond(cluster, object, owner) == Bond::Dangling)
                 };
                 if found.is_some_and(gone) {
-                    self.items.insert(object, seq);
+                    self.enqueue(Item::Object(object), seq);
                 }
                 // It may have been what they waited for.
                 self.owners.extend(self.waiting.iter().map(|owner| (*owner, seq)));
@@ -250,7 +314,10 @@ impl Actor for OwnerGc {
                     self.owners.insert(owner, seq);
                 }
             }
-            Body::PodGone { .. } | Body::PodReleased { .. } => {
+            Body::PodGone { .. }
+            | Body::PodReleased { .. }
+            | Body::RevisionDeleted { .. }
+            | Body::RevisionReleased { .. } => {
                 if let Some(owner) = change.owner.filter(|owner| self.waiting.contains(owner)) {
                     self.owners.insert(owner, seq);
                 }
@@ -260,19 +327,18 @@ impl Actor for OwnerGc {
     }
 
     fn due(&self) -> Option<Time> {
-        (!self.owners.is_empty() || !self.items.is_empty()).then_some(self.now)
+        match self.current {
+            _ if !self.owners.is_empty() => Some(self.now),
+            Some((at, ..)) => Some(at),
+            None => (!self.queue.is_empty()).then_some(self.now),
+        }
     }
 
     fn act(&mut self, context: &mut Context<'_>) {
         for (object, cause) in by_cause(&mut self.owners, context.names) {
             self.collect(context, object, cause);
         }
-        for (object, cause) in by_cause(&mut self.items, context.names) {
-            if let Some(object) = context.cluster.object(object).filter(|object| object.present) {
-                self.look_at(context, object, cause);
-            }
-        }
-        self.seen.clear();
+        self.work(context);
     }
 
     fn save(&self) -> Result<Vec<u8>, SaveError> {
@@ -280,7 +346,8 @@ impl Actor for OwnerGc {
     }
 
     fn restore(&mut self, saved: &[u8], _cluster: &Cluster) -> Result<(), SaveError> {
-        *self = unpack(saved)?;
+        let settings = std::mem::take(&mut self.settings);
+        *self = OwnerGc { settings, ..unpack(saved)? };
         Ok(())
     }
 }

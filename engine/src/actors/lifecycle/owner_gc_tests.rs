@@ -9,7 +9,7 @@ use crate::names::{NodeId, PodId};
 use crate::testing::Hand;
 
 fn hand() -> (Hand, NodeId) {
-    let mut hand = Hand::new(vec![Box::new(OwnerGc::new())]);
+    let mut hand = Hand::new(vec![Box::new(OwnerGc::new(Settings::unlimited()))]);
     let node = hand.node("n", 4000);
     (hand, node)
 }
@@ -62,6 +62,35 @@ fn in_the_background_everything_goes_after_its_owner() {
     delete(&mut hand, deployment, Propagation::Background);
     assert!(!there(&hand, deployment) && !there(&hand, set));
     assert!(pods.iter().all(|pod| hand.world.cluster.pod(*pod).unwrap().deleting == Some(Why::OwnerGone)));
+}
+
+#[test]
+fn deletions_are_as_fast_as_the_client_may_call() {
+    let mut hand = Hand::new(vec![Box::new(OwnerGc::new(Settings::default()))]);
+    let node = hand.node("n", 4000);
+    let set = object(&mut hand, "ReplicaSet", "web", &[]);
+    for index in 0..100 {
+        hand.running(Some(set), node, &format!("p{index}"), "web");
+    }
+    hand.happen(Body::DeleteRequested { object: set, propagation: Propagation::Background });
+    hand.until(2);
+    let saved = hand.world.save().unwrap();
+    let (names, cluster, last) = (hand.world.names.clone(), hand.world.cluster.clone(), hand.world.last());
+    let actors: Vec<Box<dyn Actor>> = vec![Box::new(OwnerGc::new(Settings::default()))];
+    let mut resumed = Hand::new(Vec::new());
+    resumed.world = crate::sim::World::resume(names, cluster, last, actors, &saved).unwrap();
+    resumed.now = hand.now;
+    let so_far = hand.world.recorded.len();
+    hand.until(10);
+    resumed.until(10);
+    assert_eq!(hand.world.recorded[so_far..], resumed.world.recorded);
+    let deleted = |from: i64, to: i64| {
+        let at = |event: &&Event| (from..to).contains(&(event.at.0 / 1000));
+        let all = hand.world.recorded.iter().filter(|event| matches!(event.body, Body::PodDeleted { .. }));
+        all.filter(at).count()
+    };
+    // Thirty calls at once, then forty a second.
+    assert_eq!([deleted(0, 1), deleted(1, 1001), deleted(1001, 2001), deleted(0, 10_000)], [15, 20, 20, 100]);
 }
 
 #[test]

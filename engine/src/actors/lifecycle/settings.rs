@@ -28,6 +28,10 @@ pub struct Settings {
     /// its taints are patched is a call as well, and so is each Event about a node.
     #[serde(with = "or_unlimited")]
     pub client: Option<RateLimit>,
+    /// How fast the garbage collector may call the API server: twice `--kube-api-qps`, as each deletion takes two calls, and
+    /// `--kube-api-burst`.
+    #[serde(with = "or_unlimited")]
+    pub garbage_collector: Option<RateLimit>,
     /// How many nodes' taints are written at once; 0 counts as 1.
     pub taint_workers: usize,
     /// Time between two passes of the pod garbage collector.
@@ -48,6 +52,7 @@ impl Default for Settings {
             large_zone_nodes: 50,
             unhealthy_zone_percent: 55,
             client: Some(RateLimit { per_second: 20, burst: 30 }),
+            garbage_collector: Some(RateLimit { per_second: 40, burst: 30 }),
             taint_workers: 8,
             pod_gc_period_us: Micros::seconds(20),
             pod_gc_quarantine_us: Micros::seconds(40),
@@ -57,8 +62,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Upstream's settings without a limit on how fast taints are written.
+    /// Upstream's settings without limits on how fast taints are written and dependents deleted.
     pub fn unlimited() -> Self {
-        Settings { client: None, ..Settings::default() }
+        Settings { client: None, garbage_collector: None, ..Settings::default() }
     }
 }
