@@ -5,6 +5,7 @@
 
 use super::Kind;
 use crate::actors::lifecycle::wanted_taints;
+use crate::actors::scheduler::would_preempt;
 use crate::cluster::{Cluster, Pod};
 use crate::event::{Body, Event, Track, Why};
 use crate::names::{Effect, Names, NodeId, ObjectId, Sym, sym};
@@ -16,6 +17,10 @@ pub(super) fn judge(event: &Event, cluster: &Cluster, names: &Names) -> Option<(
             let pod = cluster.pod(pod)?;
             let owner = pod.owner.map(|owner| names.object_key(owner).kind);
             (owner == Some(sym::DAEMON_SET)).then(|| (Kind::Bound, may_bind(pod, node, cluster, names)))
+        }
+        (Track::Scheduler, Body::PodDeleted { pod: id, why: Why::Preempted, .. }) => {
+            cluster.pod(id).filter(|pod| !pod.terminating())?;
+            Some((Kind::Preempted, would_preempt(cluster, names, id)))
         }
         (Track::Lifecycle, Body::NodeTaintAdded { node, taint }) => {
             Some((Kind::Tainted, wants(node, taint.key, taint.effect, cluster)?))

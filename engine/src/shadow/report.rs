@@ -28,6 +28,8 @@ pub enum Kind {
     StatusWritten,
     /// kube-scheduler bound a DaemonSet's pod.
     Bound,
+    /// kube-scheduler deleted a pod to make room for another.
+    Preempted,
     /// Node lifecycle put a taint on a node, or took one off.
     Tainted,
     /// Taint eviction deleted a pod.
@@ -52,6 +54,7 @@ impl Kind {
             Kind::RevisionDeleted => "revision deleted",
             Kind::StatusWritten => "status written",
             Kind::Bound => "daemon pod bound",
+            Kind::Preempted => "pod preempted",
             Kind::Tainted => "node tainted",
             Kind::Evicted => "pod evicted",
             Kind::PodCollected => "pod of lost node",
@@ -62,7 +65,7 @@ impl Kind {
     /// Who decides.
     pub fn controller(self) -> &'static str {
         match self {
-            Kind::Bound => "kube-scheduler",
+            Kind::Bound | Kind::Preempted => "kube-scheduler",
             Kind::Tainted => "node lifecycle",
             Kind::Evicted => "taint eviction",
             Kind::PodCollected => "pod garbage collector",

@@ -105,8 +105,7 @@ impl OwnerGc {
         self.waiting.remove(&id);
         match (object.present, object.deleting) {
             (false, _) => {
-                let dependents =
-                    dependents(context, id).into_iter().map(|dependent| Item::Object(dependent.id));
+                let dependents = dependents(context, id).into_iter().map(|other| Item::Object(other.id));
                 for item in controlled(cluster, object).into_iter().chain(dependents) {
                     self.enqueue(item, cause);
                 }

@@ -11,6 +11,7 @@ mod filter;
 mod preempt;
 mod usage;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, VecDeque};
 
 use rustc_hash::FxHashMap;
@@ -26,6 +27,7 @@ use crate::time::{Micros, Time};
 
 pub use super::capacity::ports_conflict;
 pub use filter::Rejection;
+pub(crate) use preempt::would_preempt;
 
 use filter::Refusals;
 use preempt::{Candidate, NoRoom, Preemption};
@@ -81,7 +83,7 @@ pub struct Scheduler {
     retry: BTreeSet<(PodId, Seq)>,
     usage: Usage,
     /// Pods to try now, by what decides whose turn it is: priority, the event that created it, slot, cause.
-    due: Vec<(i64, Seq, PodId, Seq)>,
+    due: Vec<(Reverse<i32>, Seq, PodId, Seq)>,
     /// `default-scheduler`, once a pod has named it.
     own_name: Option<Sym>,
     now: Time,
@@ -150,7 +152,7 @@ impl Scheduler {
                 Some(known) => known,
                 None => *known.insert((pod.shape, priority())),
             };
-            Some((-i64::from(priority), pod.made, id, cause))
+            Some((Reverse(priority), pod.made, id, cause))
         };
         self.due.clear();
         while let Some((id, cause)) = self.retry.pop_first() {
@@ -165,7 +167,14 @@ impl Scheduler {
         self.due.sort_unstable();
     }
 
-    fn try_pod(&mut self, context: &mut Context<'_>, moment: &mut Moment, id: PodId, cause: Seq) {
+    fn try_pod(
+        &mut self,
+        context: &mut Context<'_>,
+        moment: &mut Moment,
+        id: PodId,
+        priority: i32,
+        cause: Seq,
+    ) {
         let cluster = context.cluster;
         let Some(pod) = cluster.pod(id) else { return };
         let Some(shape) = cluster.shape(pod.shape) else { return };
@@ -175,7 +184,7 @@ impl Scheduler {
             }
             self.own_name = Some(shape.scheduler);
         }
-        let wanted = Wanted { pod: id, shape, priority: cluster.priority(shape, context.names).0 };
+        let wanted = Wanted { pod: id, shape, priority };
         match self.place(cluster, context.names, pod, &wanted) {
             Ok(node) => {
                 self.stop_waiting(id, cluster);
@@ -369,10 +378,10 @@ impl Actor for Scheduler {
         self.take_due(context);
         let mut moment = Moment::default();
         for index in 0..self.due.len() {
-            let (_, _, pod, cause) = self.due[index];
+            let (Reverse(priority), _, pod, cause) = self.due[index];
             // A pod that several events gave a chance is tried once, for the last of them.
             if self.due.get(index + 1).is_none_or(|next| next.2 != pod) {
-                self.try_pod(context, &mut moment, pod, cause);
+                self.try_pod(context, &mut moment, pod, priority, cause);
             }
         }
     }

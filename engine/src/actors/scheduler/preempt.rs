@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::filter::{self, Rejection, count_in, listed};
 use super::usage::{Usage, Wanted};
-use crate::cluster::{Cluster, Shape};
+use crate::cluster::{Cluster, Pod, Shape};
 use crate::disruption::{Budgets, budgets_of};
 use crate::event::Why;
 use crate::names::{Names, NodeId, ObjectId, PodId, Seq};
@@ -184,6 +184,28 @@ impl<'a> Preemption<'a> {
             violates
         })
     }
+}
+
+/// Whether a pod would have to go so that one of those that wait, and may go to its node, has room there. Takes time
+/// proportional to the pods of the cluster.
+pub(crate) fn would_preempt(cluster: &Cluster, names: &Names, victim: PodId) -> bool {
+    let Some(node) = cluster.pod(victim).and_then(|pod| pod.node) else { return false };
+    let mut usage = Usage::default();
+    for pod in cluster.node(node).into_iter().flat_map(|node| &node.pods) {
+        usage.observe(cluster, *pod);
+    }
+    for (pod, promised) in cluster.nominations() {
+        usage.promise(pod, Some(promised));
+    }
+    let waits = |pod: &Pod| !pod.bound && !pod.terminating() && pod.node.is_none_or(|own| own == node);
+    cluster.pods().filter(|(_, pod)| waits(pod)).any(|(pod, facts)| {
+        let Some(shape) = cluster.shape(facts.shape).filter(|shape| cluster.may_preempt(shape)) else {
+            return false;
+        };
+        let wanted = Wanted { pod, shape, priority: cluster.priority(shape, names).0 };
+        let preemption = Preemption { cluster, names, usage: &usage, wanted };
+        preemption.victims(node, &mut Budgets::default()).is_ok_and(|found| found.victims.contains(&victim))
+    })
 }
 
 /// The order of pods by importance, after `MoreImportantPod`: higher priority first, then the one that is there longer.
