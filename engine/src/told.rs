@@ -74,7 +74,11 @@ pub(crate) struct Links {
 impl Links {
     /// An event and everything that it goes back to, given the cause of each.
     pub fn from(seq: Seq, cause: impl Fn(Seq) -> Option<Seq>) -> Links {
-        let mut all: Vec<Seq> = std::iter::successors(Some(seq), |seq| cause(*seq)).collect();
+        Links::of(std::iter::successors(Some(seq), |seq| cause(*seq)).collect())
+    }
+
+    /// A chain, the nearest first.
+    pub fn of(mut all: Vec<Seq>) -> Links {
         if all.len() <= LINKS_MAX + 1 {
             return Links { links: all, omitted: 0, root: None };
         }

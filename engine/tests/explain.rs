@@ -150,7 +150,7 @@ impl Lab {
         let events = &self.world.recorded;
         let open = || Ok(Side::from_events(self.world.names.clone(), events));
         let tell = |event: &Event, _: &Names, _: &Cluster| event.body.kind().to_owned();
-        ask(&Tape { open: &open, tell: &tell })
+        ask(&Tape { open: &open, look_up: None, tell: &tell })
     }
 
     fn why(&self, daemon_set: &str, node: &str) -> DaemonPodExplanation {

@@ -245,11 +245,7 @@ impl Cluster {
         if !pod.name.is_empty() {
             return names.text(pod.name).to_owned();
         }
-        let owner = pod.made_by.map(|owner| names.text(names.object_key(owner).name)).unwrap_or("pod");
-        let node = pod.node.map(|node| names.node_name(node)).unwrap_or_default();
-        let namespace = names.text(pod.namespace);
-        let identity = format!("{namespace}/{owner}/{node}/{}", pod.ordinal);
-        format!("{}-{}", &owner[..owner.len().min(58)], suffix(&identity))
+        generated_name(names, pod.namespace, pod.made_by, pod.node, pod.ordinal)
     }
 
     /// A pod's priority and, if its class is one that nothing defines, the class.
@@ -313,6 +309,21 @@ impl Cluster {
     pub fn node_ready(&self, node: NodeId) -> bool {
         self.present_node(node).and_then(|n| n.condition(sym::READY)) == Some(ConditionStatus::True)
     }
+}
+
+/// The name that the API server would give a pod, made from its owner, node and ordinal so that it depends on nothing else.
+pub fn generated_name(
+    names: &Names,
+    namespace: Sym,
+    owner: Option<ObjectId>,
+    node: Option<NodeId>,
+    ordinal: u32,
+) -> String {
+    let owner = owner.map(|owner| names.text(names.object_key(owner).name)).unwrap_or("pod");
+    let node = node.map(|node| names.node_name(node)).unwrap_or_default();
+    let namespace = names.text(namespace);
+    let identity = format!("{namespace}/{owner}/{node}/{ordinal}");
+    format!("{}-{}", &owner[..owner.len().min(58)], suffix(&identity))
 }
 
 /// Five characters of the alphabet of generated names, from a text.

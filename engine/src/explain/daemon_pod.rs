@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::WorkloadName;
-use super::facts::{AskedSince, NodeFacts, concerns_node};
-use super::history::{ExplainError, History, Moment, Seen, Tales, Tape, collect, tell};
-use super::life::{Life, Lives, Traced};
+use super::collected::Collected;
+use super::history::{ExplainError, History, Moment, Tales, Tape, collect, seek};
+use super::life::{Life, Traced};
 use super::pending::Pending;
 use super::rules::{Bench, Judged, Rule};
 use crate::cluster::{DaemonSet, Object, Pod, UpdateStrategy};
-use crate::event::{Body, Phase};
+use crate::event::Phase;
 use crate::names::{Effect, NodeId, PodId, Seq, sym};
 use crate::time::Time;
 use crate::told::Told;
@@ -153,54 +153,6 @@ pub struct DaemonPodExplanation {
     pub earlier_pods: usize,
 }
 
-/// What the first fold collects.
-#[derive(Default)]
-struct Collected {
-    facts: NodeFacts,
-    asked: AskedSince,
-    lives: Lives,
-    refused: Option<Seq>,
-    synced: Option<Seq>,
-    daemon_set_seen: bool,
-    node_seen: bool,
-}
-
-impl Collected {
-    fn observe(&mut self, seen: &Seen<'_>, daemon_set: &WorkloadName, node: &str) {
-        let body = &seen.event.body;
-        if let Some(id) = body.node()
-            && seen.names.node_name(id) == node
-        {
-            self.node_seen |= seen.cluster.node(id).is_some_and(|node| node.incarnation > 0);
-            if concerns_node(body, id) {
-                self.facts.observe(seen);
-            }
-        }
-        if let Some(object) = body.object()
-            && daemon_set.is_daemon_set(seen.names.object_key(object), seen.names)
-        {
-            self.daemon_set_seen = true;
-            self.asked.observe(seen);
-            let here = |id: Option<NodeId>| id.is_some_and(|id| seen.names.node_name(id) == node);
-            match *body {
-                Body::Synced { .. } => self.synced = Some(seen.seq),
-                Body::PodRefused { node: Some(refused), .. } if here(Some(refused)) => {
-                    self.refused = Some(seen.seq);
-                }
-                Body::PodCreated { node: Some(created), .. } if here(Some(created)) => self.refused = None,
-                _ => {}
-            }
-        }
-        self.lives.observe(seen, |seen, id| {
-            let Some(pod) = seen.cluster.pod(id) else { return false };
-            let here = pod.node.is_some_and(|id| seen.names.node_name(id) == node);
-            let own =
-                pod.owner.is_some_and(|o| daemon_set.is_daemon_set(seen.names.object_key(o), seen.names));
-            here && own
-        });
-    }
-}
-
 /// Explains why there is, or is not, a DaemonSet's pod on a node at a moment.
 ///
 /// # Errors
@@ -212,7 +164,13 @@ pub fn explain_daemon_pod(
     moment: Moment,
 ) -> Result<DaemonPodExplanation, ExplainError> {
     let mut collected = Collected::default();
-    let mut history = collect(tape, moment, |seen| collected.observe(seen, daemon_set, node))?;
+    let mut history = match seek(tape, moment)? {
+        Some(mut history) => {
+            collected.look_up(&mut history, daemon_set, node)?;
+            history
+        }
+        None => collect(tape, moment, |seen| collected.observe(seen, daemon_set, node))?,
+    };
     if !collected.daemon_set_seen {
         return Err(no_such_daemon_set(&history, daemon_set));
     }
@@ -223,26 +181,26 @@ pub fn explain_daemon_pod(
     scene.explain(tape, daemon_set, node)
 }
 
-pub(super) fn no_such_daemon_set(history: &History, name: &WorkloadName) -> ExplainError {
+pub(super) fn no_such_daemon_set(history: &History<'_>, name: &WorkloadName) -> ExplainError {
     let known = history.cluster.objects_of_kind(sym::DAEMON_SET);
     let known = known.map(|object| history.names.object_name(object.id)).collect();
     ExplainError::NoSuchDaemonSet { name: name.to_string(), known }
 }
 
-fn no_such_node(history: &History, name: &str) -> ExplainError {
+fn no_such_node(history: &History<'_>, name: &str) -> ExplainError {
     let known = history.cluster.nodes().iter().map(|node| history.names.node_name(*node).to_owned());
     ExplainError::NoSuchNode { name: name.to_owned(), known: known.collect() }
 }
 
 /// The DaemonSet that bears a name, if one does.
-pub(super) fn find<'a>(history: &'a History, name: &WorkloadName) -> Option<(&'a Object, &'a DaemonSet)> {
+pub(super) fn find<'a>(history: &'a History<'_>, name: &WorkloadName) -> Option<(&'a Object, &'a DaemonSet)> {
     let (namespace, name) = name.symbols(&history.names)?;
     let object = history.cluster.find_object(sym::DAEMON_SET, namespace, name)?;
     Some((object, object.daemon_set()?))
 }
 
 fn judge(
-    history: &mut History,
+    history: &mut History<'_>,
     collected: &Collected,
     daemon_set: &WorkloadName,
     node: NodeId,
@@ -263,14 +221,14 @@ fn judge(
 }
 
 /// Everything that is known, once the log is folded.
-struct Scene<'a> {
-    history: &'a History,
+struct Scene<'a, 't> {
+    history: &'a History<'t>,
     collected: &'a Collected,
     rules: &'a [Judged],
     node: NodeId,
 }
 
-impl Scene<'_> {
+impl Scene<'_, '_> {
     fn explain(
         &self,
         tape: &Tape<'_>,
@@ -279,7 +237,8 @@ impl Scene<'_> {
     ) -> Result<DaemonPodExplanation, ExplainError> {
         let lives = &self.collected.lives.list;
         let earlier_pods = lives.len().saturating_sub(LIVES_MAX);
-        let traced: Vec<Traced> = lives[earlier_pods..].iter().map(|life| life.trace(self.history)).collect();
+        let traced = lives[earlier_pods..].iter().map(|life| life.trace(self.history));
+        let traced: Vec<Traced> = traced.collect::<Result<_, _>>()?;
         let mut numbers = BTreeSet::new();
         self.rules.iter().for_each(|rule| rule.numbers(&mut numbers));
         traced.iter().for_each(|life| life.numbers(&mut numbers));
@@ -288,7 +247,7 @@ impl Scene<'_> {
         let facts = &self.collected.facts;
         numbers.extend([facts.left, facts.not_ready(), facts.silent].into_iter().flatten());
         numbers.extend(self.wanted_since());
-        let tales = tell(tape, &numbers)?;
+        let tales = self.history.tell(tape, &numbers)?;
         let blocked = |effect: Option<Effect>| {
             self.rules.iter().any(|rule| rule.blocks && effect.is_none_or(|e| rule.effect == Some(e)))
         };

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use super::history::{ExplainError, Moment, Seen, Tales, Tape, collect, tell};
-use crate::event::{Body, ConditionStatus, PodCondition};
-use crate::names::{NodeId, ObjectId, Seq};
+use super::history::{ExplainError, History, Moment, Tales, Tape, collect, seek};
+use super::whose::{Whose, WhoseThen};
+use crate::event::{Body, ConditionStatus, Event, PodCondition};
+use crate::names::{Names, NodeId, ObjectId, Seq};
 use crate::time::Time;
 use crate::told::{Chain, Told};
 
@@ -90,7 +91,17 @@ pub fn explain_event(tape: &Tape<'_>, seq: Seq, moment: Moment) -> Result<EventE
         until: Time::MIN,
         found: false,
     };
-    let history = collect(tape, moment, |seen| effects.observe(seen))?;
+    let history = match seek(tape, moment)? {
+        Some(mut history) => {
+            effects.look_up(&mut history)?;
+            history
+        }
+        None => collect(tape, moment, |seen| {
+            let pod = seen.event.body.pod().and_then(|pod| seen.cluster.pod(pod));
+            let whose = pod.map(|pod| Whose { owner: pod.owner, node: pod.node });
+            effects.observe(seen.seq, seen.event, seen.names, whose.unwrap_or_default());
+        })?,
+    };
     if !effects.found {
         let last = history.last;
         return Err(match moment {
@@ -98,11 +109,11 @@ pub fn explain_event(tape: &Tape<'_>, seq: Seq, moment: Moment) -> Result<EventE
             _ => ExplainError::NotYet { seq, at: history.now, last },
         });
     }
-    let causes = history.cause(seq).map(|cause| history.causes_from(cause)).unwrap_or_default();
+    let causes = history.cause(seq)?.map(|cause| history.causes_from(cause)).transpose()?.unwrap_or_default();
     let mut numbers: BTreeSet<Seq> = causes.numbers().collect();
     numbers.insert(seq);
     numbers.extend(effects.groups.iter().map(|group| group.first));
-    let tales = tell(tape, &numbers)?;
+    let tales = history.tell(tape, &numbers)?;
     let Some(told) = tales.get(seq) else {
         return Err(ExplainError::NoSuchEvent { seq, last: history.last });
     };
@@ -116,24 +127,64 @@ pub fn explain_event(tape: &Tape<'_>, seq: Seq, moment: Moment) -> Result<EventE
 }
 
 impl Effects {
-    fn observe(&mut self, seen: &Seen<'_>) {
-        if seen.seq == self.root {
-            (self.found, self.until) = (true, seen.event.at);
-            self.member.insert(seen.seq, None);
+    /// Whether an event is the root, or goes back to it as far as is known.
+    fn includes(&self, seq: Seq, event: &Event) -> bool {
+        seq == self.root || (event.cause >= self.root && self.member.contains_key(&event.cause))
+    }
+
+    /// Takes note of an event, given whose its pod is after it.
+    fn observe(&mut self, seq: Seq, event: &Event, names: &Names, whose: Whose) {
+        if seq == self.root {
+            (self.found, self.until) = (true, event.at);
+            self.member.insert(seq, None);
             return;
         }
-        let Some(&parent) = self.member.get(&seen.event.cause) else { return };
-        let key = (kind(&seen.event.body), workload(seen));
+        let Some(&parent) = self.member.get(&event.cause) else { return };
+        let workload = if event.body.pod().is_some() { whose.owner } else { event.body.object() };
+        let key = (kind(&event.body), workload);
         let index = match self.repeated(parent, key) {
             Some(index) => index,
-            None => self.group(parent, key, seen),
+            None => self.group(parent, key, (seq, event), names),
         };
         let group = &mut self.groups[index];
         group.count += 1;
-        group.until = seen.event.at;
-        group.nodes.extend(node(seen));
-        self.member.insert(seen.seq, Some(index));
-        self.until = self.until.max(seen.event.at);
+        group.until = event.at;
+        group.nodes.extend(whose.node.or(event.body.node()));
+        self.member.insert(seq, Some(index));
+        self.until = self.until.max(event.at);
+    }
+
+    /// Collects the same from the parts whose causes are in parts that have some of it.
+    fn look_up(&mut self, history: &mut History<'_>) -> Result<(), ExplainError> {
+        let root = self.root;
+        let Some((pages, cluster, names)) = history.pages() else { return Ok(()) };
+        let Some(first) = pages.place_of(root).filter(|place| *place < pages.parts().len()) else {
+            return Ok(());
+        };
+        let mut whose = WhoseThen::before(root, pages, names)?;
+        let mut having = BTreeSet::new();
+        for place in first..pages.parts().len() {
+            let part = pages.parts()[place];
+            let causes = pages.causes_of(&part);
+            // What goes back to an event of its own part goes back to an earlier part, or to nothing of this.
+            let wanted = |places: Vec<usize>| places.iter().any(|at| having.contains(at));
+            if place > first && !causes.is_none_or(wanted) {
+                whose.pass_over(part);
+                continue;
+            }
+            let events = pages.read(&part)?;
+            let mut seq = part.first;
+            for event in &events {
+                whose.observe(seq, event);
+                if self.includes(seq, event) {
+                    let of = event.body.pod().map(|slot| whose.of(slot, pages, cluster)).transpose()?;
+                    self.observe(seq, event, names, of.unwrap_or_default());
+                    having.insert(place);
+                }
+                seq = seq.next();
+            }
+        }
+        Ok(())
     }
 
     /// The group of a kind among a group and those above it.
@@ -147,7 +198,13 @@ impl Effects {
         None
     }
 
-    fn group(&mut self, parent: Option<usize>, key: Key, seen: &Seen<'_>) -> usize {
+    fn group(
+        &mut self,
+        parent: Option<usize>,
+        key: Key,
+        (seq, event): (Seq, &Event),
+        names: &Names,
+    ) -> usize {
         let fresh = self.groups.len();
         let siblings = match parent {
             Some(parent) => &mut self.groups[parent].children,
@@ -156,8 +213,8 @@ impl Effects {
         let index = *siblings.entry(key).or_insert(fresh);
         if index == fresh {
             let workload = key.1.map(|object| {
-                let kind = seen.names.text(seen.names.object_key(object).kind);
-                format!("{kind} {}", seen.names.object_name(object))
+                let kind = names.text(names.object_key(object).kind);
+                format!("{kind} {}", names.object_name(object))
             });
             self.groups.push(Group {
                 key,
@@ -165,8 +222,8 @@ impl Effects {
                 workload: workload.unwrap_or_default(),
                 count: 0,
                 nodes: BTreeSet::new(),
-                first: seen.seq,
-                until: seen.event.at,
+                first: seq,
+                until: event.at,
                 children: BTreeMap::new(),
             });
         }
@@ -190,19 +247,6 @@ impl Effects {
         told.sort_by_key(|group| group.first.event);
         told
     }
-}
-
-/// The workload that an event is about: the owner of its pod, or the object itself.
-fn workload(seen: &Seen<'_>) -> Option<ObjectId> {
-    match seen.event.body.pod() {
-        Some(pod) => seen.cluster.pod(pod).and_then(|pod| pod.owner),
-        None => seen.event.body.object(),
-    }
-}
-
-fn node(seen: &Seen<'_>) -> Option<NodeId> {
-    let pod = seen.event.body.pod().and_then(|pod| seen.cluster.pod(pod));
-    pod.and_then(|pod| pod.node).or(seen.event.body.node())
 }
 
 /// Getting ready and ceasing to be are different things to a reader.

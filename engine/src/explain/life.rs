@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::history::{History, Seen, Tales};
-use crate::event::{Body, Event, Track};
+use super::history::{ExplainError, History, Seen, Tales};
+use crate::event::{Body, Event};
 use crate::names::{PodId, Seq};
-use crate::time::Time;
 use crate::told::{Chain, Links, Told};
 
 /// How many events of one life are told: so many from its beginning, so many up to its end.
@@ -48,8 +47,8 @@ pub(super) struct Followed {
     pub id: PodId,
     /// `namespace/name`.
     pub pod: String,
-    /// Its events, with the sync that decided each.
-    pub events: Vec<(Seq, Event, Option<Seq>)>,
+    /// Its events.
+    pub events: Vec<(Seq, Event)>,
     pub gone: bool,
 }
 
@@ -57,17 +56,12 @@ pub(super) struct Followed {
 #[derive(Debug, Default)]
 pub(super) struct Lives {
     pub list: Vec<Followed>,
-    sync: Option<(Seq, Time)>,
 }
 
 impl Lives {
     /// Takes note of an event of the log. `wanted` is asked of pods when they are created, bound or adopted:
     /// whether their life is followed.
     pub fn observe(&mut self, seen: &Seen<'_>, wanted: impl Fn(&Seen<'_>, PodId) -> bool) {
-        if let Body::Synced { .. } = seen.event.body {
-            self.sync = Some((seen.seq, seen.event.at));
-            return;
-        }
         let Some(id) = seen.event.body.pod() else { return };
         let known = self.list.iter().rposition(|life| life.id == id && !life.gone);
         let begins = matches!(
@@ -85,12 +79,32 @@ impl Lives {
             }
             None => return,
         };
-        // What a sync writes follows it, at the same time and on the same track.
-        let decided = seen.event.track == Track::DaemonSet;
-        let sync = self.sync.filter(|sync| decided && sync.1 == seen.event.at).map(|sync| sync.0);
         let life = &mut self.list[index];
-        life.events.push((seen.seq, *seen.event, sync));
+        life.events.push((seen.seq, *seen.event));
         life.gone = matches!(seen.event.body, Body::PodGone { .. });
+    }
+}
+
+impl Followed {
+    /// Traces each event back.
+    pub fn trace(&self, history: &History<'_>) -> Result<Traced, ExplainError> {
+        let own: BTreeSet<Seq> = self.events.iter().map(|event| event.0).collect();
+        let foreign = |seq: &Seq| !own.contains(seq);
+        let causes = |from: Option<Seq>| from.map_or(Ok(Links::default()), |seq| history.causes_from(seq));
+        let trace = |&(seq, event): &(Seq, Event)| {
+            let cause = history.cause(seq)?.filter(foreign);
+            let woken = history.sync_of(seq, &event)?.map(|sync| history.cause(sync)).transpose()?;
+            let woken = woken.flatten().filter(foreign).filter(|woken| Some(*woken) != cause);
+            let because = causes(cause)?;
+            let woken = causes(woken)?.up_to(&because);
+            Ok((seq, because, woken))
+        };
+        let count = self.events.len();
+        let omitted = count.saturating_sub(FIRST_STEPS + LAST_STEPS);
+        let kept = self.events.iter().enumerate();
+        let kept = kept.filter(|(at, _)| omitted == 0 || *at < FIRST_STEPS || *at >= count - LAST_STEPS);
+        let steps = kept.map(|(_, event)| trace(event)).collect::<Result<_, ExplainError>>()?;
+        Ok(Traced { pod: self.pod.clone(), steps, omitted, gone: self.gone })
     }
 }
 
@@ -100,29 +114,6 @@ pub(super) struct Traced {
     steps: Vec<(Seq, Links, Links)>,
     omitted: usize,
     gone: bool,
-}
-
-impl Followed {
-    /// Traces each event back.
-    pub fn trace(&self, history: &History) -> Traced {
-        let own: BTreeSet<Seq> = self.events.iter().map(|event| event.0).collect();
-        let trace = |&(seq, _, sync): &(Seq, Event, Option<Seq>)| {
-            let foreign = |seq: &Seq| !own.contains(seq);
-            let cause = history.cause(seq).filter(foreign);
-            let woken = sync.and_then(|sync| history.cause(sync)).filter(foreign);
-            let woken = woken.filter(|woken| Some(*woken) != cause);
-            let causes = |from: Option<Seq>| from.map(|seq| history.causes_from(seq)).unwrap_or_default();
-            let because = causes(cause);
-            let woken = causes(woken).up_to(&because);
-            (seq, because, woken)
-        };
-        let count = self.events.len();
-        let omitted = count.saturating_sub(FIRST_STEPS + LAST_STEPS);
-        let kept = self.events.iter().enumerate();
-        let kept = kept.filter(|(at, _)| omitted == 0 || *at < FIRST_STEPS || *at >= count - LAST_STEPS);
-        let steps = kept.map(|(_, event)| trace(event)).collect();
-        Traced { pod: self.pod.clone(), steps, omitted, gone: self.gone }
-    }
 }
 
 impl Traced {

@@ -3,22 +3,26 @@
 //!
 //! Every explanation answers from two things: the state at a moment, and the events that made it so. Rules are
 //! judged by the same compiled selectors that decide in a simulation, so that an explanation of a recording and
-//! one of its replay mean the same. `history` alone knows how the past is collected: it folds the log, and
-//! folds it again for the events that turn out to matter.
+//! one of its replay mean the same. `history` knows how the past is collected: by folding the
+//! log, and again for the events that turn out to matter; or, where a log can be read at any place, by reading what its
+//! index says touches the question (`pages`), which takes a tenth of a second in a log of ten million events.
 //!
 //! **Invariant:** nothing here decides or changes anything. Lists are ordered by name, event number or weight,
 //! never by the numbers that a process gives its names.
 
+mod collected;
 mod daemon_pod;
 mod effects;
 mod facts;
 mod history;
 mod life;
+mod pages;
 mod pending;
 mod pod;
 mod rollout;
 mod rules;
 mod state;
+mod whose;
 
 pub use daemon_pod::{Answer, DaemonPodExplanation, Missing, explain_daemon_pod};
 pub use effects::{EffectGroup, EventExplanation, explain_event};

@@ -144,9 +144,10 @@
 //! | 8, 8 | times of its first and last event |
 //! | 4 | how many events it holds |
 //! | 4 | how many bytes of sets follow |
-//! | | three sets: nodes that are touched, objects that are touched, objects of which the desired state changes |
+//! | | four sets: nodes that are touched, objects that are touched, objects of which the desired state changes, causes |
 //!
-//! A set is the count of its members, then the difference of each one's number in the log's dictionary from the one
+//! The members of the last are how many frames of events back the causes of its events are; 0 is this frame.
+//! A set is the count of its members, then the difference of each one's number (in the log's dictionary) from the one
 //! before (the first from 0), in LEB128 (seven bits in a byte, the low ones first; the high bit says that another byte
 //! follows). An event touches the nodes and objects that it names, and those that the pod (the revision) that it names is
 //! bound to or meant for, and owned by, just before or after it. The desired state is what kinds 20 to 24 change.
@@ -177,7 +178,7 @@ pub const PAYLOAD_MAX: usize = 1 << 30;
 /// The version of what checkpoint and names frames hold: raised whenever the layout of the state changes. Others are passed over.
 pub const CHECKPOINT_VERSION: u32 = 2;
 /// The version of what index frames hold. Others are passed over.
-pub const INDEX_VERSION: u32 = 1;
+pub const INDEX_VERSION: u32 = 2;
 /// The length of a close frame's payload.
 pub const CLOSE_LEN: usize = 48;
 /// The length of a close frame's payload in version 1.

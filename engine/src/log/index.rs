@@ -1,4 +1,5 @@
-//! Which nodes and objects each frame of events touches, so that a reader can leave frames out.
+//! Which nodes and objects each frame of events touches, and in which frames its causes are, so that a reader can leave
+//! frames out.
 //!
 //! An index serves speed alone: it follows from the events, `log verify` computes it anew and compares, and frames that no
 //! index speaks of are taken to touch everything.
@@ -16,7 +17,7 @@ use crate::time::Time;
 const FIXED: usize = 16;
 /// The fixed part of what it says of a frame.
 const ENTRY_FIXED: usize = 40;
-/// A set in an entry.
+/// How many sets an entry has of nodes and objects.
 const SETS: usize = 3;
 
 /// Members of a set that is made again for each frame. Taking one in costs a look at one number.
@@ -62,6 +63,8 @@ pub(super) struct Touches {
     pub last_time: Time,
     /// Nodes, objects, objects of which the desired state changes; without order.
     sets: [Vec<u32>; SETS],
+    /// How many frames back the causes of its events are, each number once.
+    causes: BTreeSet<u32>,
 }
 
 /// Finds what events touch. It has to see all of a log, because later events name only the pod.
@@ -72,11 +75,15 @@ pub(super) struct Indexer {
     nodes: Marks,
     objects: Marks,
     desired: Marks,
+    /// The number of the first event of every frame so far.
+    firsts: Vec<Seq>,
+    causes: BTreeSet<u32>,
 }
 
 impl Indexer {
     fn observe(&mut self, event: &Event) {
         let body = &event.body;
+        self.observe_cause(event.cause);
         self.touch(Belongs { node: body.node(), owner: body.object() });
         if let Some(pod) = body.pod() {
             self.observe_pod(pod, body);
@@ -101,6 +108,19 @@ impl Indexer {
             }
             _ => {}
         }
+    }
+
+    fn observe_cause(&mut self, cause: Seq) {
+        if cause == Seq::NONE {
+            return;
+        }
+        // Most causes are in the same frame or in one of the last.
+        let after = self.firsts.iter().rev().take_while(|first| **first > cause).take(4).count();
+        let back = match after {
+            0..4 => after,
+            _ => self.firsts.len() - self.firsts.partition_point(|first| *first <= cause),
+        };
+        self.causes.insert(back as u32);
     }
 
     fn observe_pod(&mut self, pod: PodId, body: &Body) {
@@ -130,14 +150,17 @@ impl Indexer {
 
     /// What the events of the next frame touch; none without events.
     pub fn frame(&mut self, offset: u64, first: Seq, events: &[Event]) -> Option<Touches> {
+        let (first_time, last_time) = (events.first()?.at, events.last()?.at);
+        self.firsts.push(first);
         events.iter().for_each(|event| self.observe(event));
         Some(Touches {
             offset,
             first,
             events: events.len() as u32,
-            first_time: events.first()?.at,
-            last_time: events.last()?.at,
+            first_time,
+            last_time,
             sets: [self.nodes.take(), self.objects.take(), self.desired.take()],
+            causes: std::mem::take(&mut self.causes),
         })
     }
 }
@@ -161,6 +184,7 @@ pub(super) fn to_bytes(previous: u64, frames: &[Touches], numbers: &Numbers) -> 
         put_set(nodes, numbers.node, &mut sets);
         put_set(objects, numbers.object, &mut sets);
         put_set(desired, numbers.object, &mut sets);
+        put_numbers(&frame.causes, &mut sets);
         for word in [frame.offset, frame.first.0, frame.first_time.0 as u64, frame.last_time.0 as u64] {
             payload.extend_from_slice(&word.to_le_bytes());
         }
@@ -172,10 +196,13 @@ pub(super) fn to_bytes(previous: u64, frames: &[Touches], numbers: &Numbers) -> 
 }
 
 fn put_set(members: &[u32], number: &dyn Fn(u32) -> u32, out: &mut Vec<u8>) {
-    let numbers: BTreeSet<u32> = members.iter().map(|&index| number(index)).collect();
+    put_numbers(&members.iter().map(|&index| number(index)).collect(), out);
+}
+
+fn put_numbers(numbers: &BTreeSet<u32>, out: &mut Vec<u8>) {
     put(numbers.len() as u32, out);
     let mut before = 0;
-    for number in numbers {
+    for &number in numbers {
         put(number - before, out);
         before = number;
     }
@@ -217,7 +244,7 @@ pub(super) struct Entry {
     pub events: u32,
     pub first_time: Time,
     pub last_time: Time,
-    /// The three sets, as they are stored. None: it touches everything.
+    /// The sets, as they are stored. None: it touches everything.
     pub sets: Option<Box<[u8]>>,
 }
 
@@ -227,6 +254,8 @@ pub(super) enum Set {
     Nodes = 0,
     Objects = 1,
     Desired = 2,
+    /// How many frames back causes are.
+    Causes = 3,
 }
 
 impl Entry {
@@ -234,14 +263,31 @@ impl Entry {
     pub fn has(&self, set: Set, number: u32) -> bool {
         self.sets.as_deref().is_none_or(|bytes| find(bytes, set, number).unwrap_or(true))
     }
+
+    /// The members of a set; none if it cannot be read, and so has every member.
+    pub fn members(&self, set: Set) -> Option<Vec<u32>> {
+        let mut bytes = skip_to(self.sets.as_deref()?, set)?;
+        let (count, mut number, mut members) = (get(&mut bytes)?, 0_u32, Vec::new());
+        for _ in 0..count {
+            number = number.checked_add(get(&mut bytes)?)?;
+            members.push(number);
+        }
+        Some(members)
+    }
 }
 
-fn find(mut bytes: &[u8], set: Set, wanted: u32) -> Option<bool> {
+/// The stored sets from one of them on.
+fn skip_to(mut bytes: &[u8], set: Set) -> Option<&[u8]> {
     for _ in 0..set as usize {
         for _ in 0..get(&mut bytes)? {
             get(&mut bytes)?;
         }
     }
+    Some(bytes)
+}
+
+fn find(bytes: &[u8], set: Set, wanted: u32) -> Option<bool> {
+    let mut bytes = skip_to(bytes, set)?;
     let (count, mut number) = (get(&mut bytes)?, 0_u32);
     for _ in 0..count {
         number = number.checked_add(get(&mut bytes)?)?;
@@ -294,6 +340,7 @@ mod tests {
         put_set(&[], &|n| n + 1, &mut bytes);
         put_set(&members, &|n| n + 1, &mut bytes);
         put_set(&[5], &|n| n + 1, &mut bytes);
+        put_numbers(&[0, 2, 300].into(), &mut bytes);
         let entry = Entry {
             offset: 0,
             first: Seq(1),
@@ -307,6 +354,8 @@ mod tests {
             assert!(!entry.has(Set::Nodes, number));
             assert_eq!(entry.has(Set::Desired, number), number == 6);
         }
+        assert_eq!(entry.members(Set::Causes), Some(vec![0, 2, 300]));
+        assert_eq!(entry.members(Set::Nodes), Some(Vec::new()));
     }
 
     #[test]
@@ -323,5 +372,6 @@ mod tests {
         entry.sets = Some([2, 1].into());
         assert!(entry.has(Set::Nodes, 3));
         assert!(entry.has(Set::Desired, 3));
+        assert_eq!(entry.members(Set::Causes), None);
     }
 }

@@ -43,6 +43,13 @@ pub struct Part {
     place: usize,
 }
 
+impl Part {
+    /// Its place among the parts, from 0.
+    pub fn place(&self) -> usize {
+        self.place
+    }
+}
+
 /// A log whose parts are read one by one, in any order. It knows which parts need not be read, as far as the log has an
 /// index: a part that no index speaks of counts as touching everything.
 ///
@@ -116,6 +123,13 @@ impl Lookup {
             Subject::Desired(object) => (Set::Desired, self.numbers.object_number(object)),
         };
         entry.has(set, number)
+    }
+
+    /// The places among the parts where the causes of a part's events are; none if the log does not say, and so they may be
+    /// anywhere before.
+    pub fn causes_of(&self, part: &Part) -> Option<Vec<usize>> {
+        let back = self.entries.get(part.place)?.members(Set::Causes)?;
+        back.into_iter().map(|back| part.place.checked_sub(back as usize)).collect()
     }
 
     /// Reads a part: `out` is emptied and filled with its events.

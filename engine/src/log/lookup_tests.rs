@@ -18,7 +18,9 @@ fn log(close: bool, reopen_at: Option<u64>) -> MemoryStorage {
     let mut writer = Writer::create_in(Box::new(storage.clone()), &Options::default()).unwrap();
     let (mut names, mut cluster, mut batch) = (Names::new(), Cluster::new(), Vec::new());
     for i in 0..EVENTS {
-        let event = event(&mut names, &cluster, i);
+        // Causes near and far.
+        let cause = if i % 50 == 0 { Seq(i / 3) } else { Seq(i - i % 7) };
+        let event = Event { cause, ..event(&mut names, &cluster, i) };
         cluster.apply(&mut names, Seq(i + 1), &event).unwrap();
         batch.push(event);
         if batch.len() == 3 {
@@ -96,6 +98,12 @@ fn check(storage: &MemoryStorage, moment: Moment) -> usize {
         seq = part.last;
         assert_eq!(lookup.part_with(part.first), Some(*part));
         assert_eq!(lookup.part_with(part.last), Some(*part));
+        if let Some(places) = lookup.causes_of(part) {
+            let causes = out.iter().map(|event| event.cause).filter(|cause| *cause != Seq::NONE);
+            let expected: BTreeSet<_> =
+                causes.map(|cause| lookup.part_with(cause).unwrap().place()).collect();
+            assert_eq!(places.into_iter().collect::<BTreeSet<_>>(), expected, "{part:?}");
+        }
         let touched: BTreeSet<_> = out.iter().flat_map(|event| slow.touched(event)).collect();
         for node in position.cluster.nodes() {
             let touches = lookup.touches(part, Subject::Node(*node));

@@ -96,7 +96,7 @@ pub use merge::{MergeError, Merged, merge};
 pub use reader::{Batch, Reader};
 pub use repair::{Repaired, repair};
 pub use scan::{Scanned, scan};
-pub use seek::{Checkpoint, Moment, Position, SeekError, checkpoint, seek, seek_in};
+pub use seek::{Checkpoint, Moment, Position, SeekError, checkpoint, checkpoint_in, seek, seek_in};
 pub use stat::{Stat, stat};
 pub use storage::{MemoryStorage, Storage};
 pub use verify::{Report, verify};

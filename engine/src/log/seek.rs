@@ -97,7 +97,7 @@ pub fn seek(path: &Path, moment: Moment) -> Result<Position, SeekError> {
 /// # Errors
 /// As [`seek`].
 pub fn seek_in(storage: Box<dyn Storage>, moment: Moment) -> Result<Position, SeekError> {
-    let mut position = match checkpoint_in(storage, moment)? {
+    let mut position = match begin(storage, moment)? {
         Ok(found) => Position {
             names: found.names,
             cluster: found.cluster,
@@ -142,11 +142,19 @@ pub fn seek_in(storage: Box<dyn Storage>, moment: Moment) -> Result<Position, Se
 /// # Errors
 /// Those of [`Reader::open`].
 pub fn checkpoint(path: &Path, moment: Moment) -> Result<Option<Checkpoint>, LogError> {
-    Ok(checkpoint_in(Box::new(FileStorage::open_to_read(path)?), moment)?.ok())
+    checkpoint_in(Box::new(FileStorage::open_to_read(path)?), moment)
+}
+
+/// As [`checkpoint`], of a log anywhere.
+///
+/// # Errors
+/// As [`checkpoint`].
+pub fn checkpoint_in(storage: Box<dyn Storage>, moment: Moment) -> Result<Option<Checkpoint>, LogError> {
+    Ok(begin(storage, moment)?.ok())
 }
 
 /// The last checkpoint at or before a moment, or a reader at the beginning.
-fn checkpoint_in(storage: Box<dyn Storage>, moment: Moment) -> Result<Result<Checkpoint, Reader>, LogError> {
+fn begin(storage: Box<dyn Storage>, moment: Moment) -> Result<Result<Checkpoint, Reader>, LogError> {
     let mut frames = Frames::open(storage)?;
     frames.read_at_least(GLANCE);
     let restored = restore(&mut frames, &|seq, at| moment.includes(seq, at))?;

@@ -94,6 +94,21 @@ impl Names {
         new && WELL_KNOWN.iter().all(|&(number, text)| self.find_sym(text) == Some(Sym(number)))
     }
 
+    /// Whether everything that is here has the same number in another dictionary, so that what one's numbers say holds
+    /// in the other. Takes time in proportion to the entries.
+    pub fn is_beginning_of(&self, other: &Names) -> bool {
+        fn begins<T: PartialEq>(ours: &Set<T>, theirs: &Set<T>) -> bool {
+            ours.len() <= theirs.len() && ours.iter().zip(theirs).all(|(ours, theirs)| ours == theirs)
+        }
+        begins(&self.symbols, &other.symbols)
+            && begins(&self.nodes, &other.nodes)
+            && begins(&self.objects, &other.objects)
+            && begins(&self.docs, &other.docs)
+            && begins(&self.shapes, &other.shapes)
+            && begins(&self.node_specs, &other.node_specs)
+            && begins(&self.resources, &other.resources)
+    }
+
     /// The symbol with a number, if there is one.
     pub fn sym_at(&self, index: usize) -> Option<Sym> {
         let number = u32::try_from(index).ok()?;

@@ -91,6 +91,7 @@ before.tape and after.tape differ at 1 of 1 moment: placements 4 lost
 $ kubetape diff before.tape after.tape --at timeline
 2026-01-01T00:05:00Z to the end
   - lost logging/agent on 4 of 4 nodes with pool=gpu: gpu-1, gpu-2, gpu-3, gpu-4
+      in B: the node's taint gpu=true:NoExecute is not tolerated (4 nodes)
         B deleted them at 2026-01-01T00:05:00Z because of #51 at 2026-01-01T00:05:00Z: node gpu-1 tainted gpu=true:NoExecute (cluster), and 3 more like it
 
 The first event that differs is #51

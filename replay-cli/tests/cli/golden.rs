@@ -64,6 +64,41 @@ fn a_case_that_cannot_be_run_says_where_it_is_wrong() {
 }
 
 #[test]
+fn a_case_may_have_its_settings_in_a_file() {
+    let shell = Shell::new();
+    std::fs::create_dir(shell.path().join("case")).unwrap();
+    shell.file(
+        "case/agent.yaml",
+        "apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template:
+    metadata: {labels: {app: agent}}
+    spec: {containers: [{name: main, image: 'agent:1'}]}
+",
+    );
+    assert_eq!(shell.run("kubetape node join case/x.tape a b").1, 0);
+    assert_eq!(shell.run("kubetape apply case/x.tape -f case/agent.yaml").1, 0);
+    let case = |settings: &str| {
+        shell.file("case/case.toml", &format!("trace = \"x.tape\"\nuntil = \"+10s\"\n{settings}"));
+    };
+    shell.file("case/slow.toml", "[kubelet]\nstart_us = 90000000\n");
+    case("settings_file = \"slow.toml\"\n");
+    assert_eq!(shell.run("kubetape test case --bless").1, 0);
+    assert_eq!(shell.run("kubetape test case").1, 0);
+    case("[settings.kubelet]\nstart_us = 90000000\n");
+    assert_eq!(shell.run("kubetape test case").1, 0);
+    case("");
+    assert_eq!(shell.run("kubetape test case").1, 1);
+    case("settings_file = \"slow.toml\"\n[settings.kubelet]\nstart_us = 1\n");
+    let (report, status) = shell.run("kubetape test case");
+    assert_eq!(status, 2, "{report}");
+    says(&report, &["both say how the actors behave"]);
+}
+
+#[test]
 fn a_trace_gives_the_same_run_each_time_and_a_wrong_digest_is_told() {
     let shell = Shell::new();
     let (text, status) = shell.run("kubetape verify traces/lesson.tape");

@@ -15,6 +15,8 @@ use crate::time::{Micros, Time};
 /// A node that uses up budget, in numbers.
 pub(super) struct Holder {
     pub node: NodeId,
+    /// Its pod, if the hold is about one.
+    pub pod: Option<PodId>,
     pub hold: Hold,
     pub updated: bool,
     pub since: Option<Seq>,
@@ -69,7 +71,7 @@ struct Accountant<'a> {
 
 impl Budget {
     /// Counts as the controller would at this moment.
-    pub fn of(history: &History, object: &Object, spec: &DaemonSet, trail: &Trail<'_>) -> Budget {
+    pub fn of(history: &History<'_>, object: &Object, spec: &DaemonSet, trail: &Trail<'_>) -> Budget {
         let (cluster, names) = (&history.cluster, &history.names);
         let (hash, revision) = current_revision(cluster, object, spec);
         let mut groups: BTreeMap<&str, (NodeId, bool, Vec<Member<'_>>)> = BTreeMap::new();
@@ -164,6 +166,7 @@ impl<'a> Accountant<'a> {
         let present = self.cluster.present_node(node).is_some();
         budget.holders.push(Holder {
             node,
+            pod: member.map(|member| member.id),
             since: self.since(&hold, member, &trail),
             updated: member.is_some_and(|member| member.updated),
             hold,

@@ -1,6 +1,7 @@
 //! What holds a DaemonSet's rollout up: which nodes use up its budget, with which pods, since when.
 
 mod budget;
+mod look_up;
 mod trail;
 
 use std::collections::BTreeSet;
@@ -8,10 +9,11 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use self::budget::{Budget, Holder};
+use self::look_up::Past;
 use self::trail::Trail;
 use super::WorkloadName;
 use super::daemon_pod::{find, no_such_daemon_set};
-use super::history::{ExplainError, History, Moment, Tales, Tape, collect, tell};
+use super::history::{ExplainError, History, Moment, Tales, Tape, collect, seek};
 use super::pending::Pending;
 use crate::cluster::{DaemonSet, UpdateStrategy};
 use crate::names::Seq;
@@ -25,6 +27,8 @@ const HOLDERS_MAX: usize = 20;
 const WAITING_MAX: usize = 5;
 /// How many breaches of the budget are told.
 const BREACHES_MAX: usize = 3;
+/// Breaches are looked for among so many events up to the moment: a log may be as long as it likes.
+const BREACHES_WITHIN: u64 = 500_000;
 
 /// How far a rollout is, and what it waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -225,8 +229,10 @@ pub struct RolloutExplanation {
     pub last_progress: Option<Told>,
     /// Times during which fewer pods were available than promised, the latest of them.
     pub breaches: Vec<Breach>,
-    /// How many there were in all.
+    /// How many there were, from event `breaches_from` on.
     pub breach_count: usize,
+    /// The first event among which they were looked for: 1, or so far back that it is long ago.
+    pub breaches_from: u64,
 }
 
 /// Explains what holds a DaemonSet's rollout up at a moment. Budgets are computed as the controller does.
@@ -238,25 +244,49 @@ pub fn explain_rollout(
     daemon_set: &WorkloadName,
     moment: Moment,
 ) -> Result<RolloutExplanation, ExplainError> {
-    let mut trail = Trail::new(daemon_set);
-    let history = collect(tape, moment, |seen| trail.observe(seen))?;
+    let (history, mut past) = match seek(tape, moment)? {
+        Some(mut history) => {
+            let past = Past::look_up(&mut history, daemon_set)?;
+            (history, past)
+        }
+        None => {
+            let mut trail = Trail::new(daemon_set);
+            let history = collect(tape, moment, |seen| trail.observe(seen))?;
+            (history, Past::whole(trail, daemon_set))
+        }
+    };
+    past.trail.forget_before(Seq(breaches_from(history.last)));
+    if find(&history, daemon_set).is_none() {
+        return Err(no_such_daemon_set(&history, daemon_set));
+    }
+    let mut history = history;
+    if let Some((object, spec)) = find(&history, daemon_set) {
+        let holders = Budget::of(&history, object, spec, &past.trail).holders;
+        past.complete(&mut history, &holders[..holders.len().min(HOLDERS_MAX)])?;
+    }
     let Some((object, spec)) = find(&history, daemon_set) else {
         return Err(no_such_daemon_set(&history, daemon_set));
     };
+    let trail = past.trail;
     let budget = Budget::of(&history, object, spec, &trail);
     let scene = Scene { history: &history, trail: &trail, budget: &budget, spec };
-    let tales = tell(tape, &scene.numbers())?;
+    let tales = history.tell(tape, &scene.numbers())?;
     Ok(scene.explain(daemon_set, &tales))
 }
 
-struct Scene<'a> {
-    history: &'a History,
+/// The first event among which breaches are looked for.
+fn breaches_from(last: Seq) -> u64 {
+    (last.0 + 1).saturating_sub(BREACHES_WITHIN).max(1)
+}
+
+struct Scene<'a, 't> {
+    history: &'a History<'t>,
     trail: &'a Trail<'a>,
     budget: &'a Budget,
     spec: &'a DaemonSet,
 }
 
-impl Scene<'_> {
+impl Scene<'_, '_> {
     fn told_breaches(&self) -> &[trail::Fall] {
         let falls = &self.trail.falls;
         &falls[falls.len().saturating_sub(BREACHES_MAX)..]
@@ -325,6 +355,7 @@ impl Scene<'_> {
             last_progress: tales.of(self.trail.progress),
             breaches: self.told_breaches().iter().filter_map(breach).collect(),
             breach_count: self.trail.falls.len(),
+            breaches_from: breaches_from(self.history.last),
         }
     }
 

@@ -14,7 +14,9 @@ use crate::names::{DocId, NodeId, ObjectId, PodId, Seq, sym};
 pub(super) struct PodTrail {
     pub created: Option<Seq>,
     /// Whether it was ready, as of the last change.
-    ready: bool,
+    pub ready: bool,
+    /// Whether it has been followed from some time after its creation on only.
+    pub midway: bool,
     pub bound: Option<Seq>,
     pub unschedulable: Option<Seq>,
     /// The last change of whether it is ready.
@@ -26,7 +28,7 @@ pub(super) struct PodTrail {
 /// The last events about a node that bear on its pods.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct NodeTrail {
-    ready: Option<(ConditionStatus, Seq)>,
+    pub ready: Option<(ConditionStatus, Seq)>,
     pub left: Option<Seq>,
     /// The last event about one of the DaemonSet's pods there that took it away.
     pub lost: Option<Seq>,
@@ -48,6 +50,8 @@ pub(super) struct Fall {
     pub floor: i64,
     pub lowest: i64,
     pub because: Vec<Seq>,
+    /// The first status in a row that showed fewer than promised; this one, unless only the number of nodes had grown before.
+    began: Seq,
 }
 
 /// How many events are given as the reason of a fall.
@@ -64,6 +68,8 @@ pub(super) struct Trail<'a> {
     pub progress: Option<Seq>,
     pub falls: Vec<Fall>,
     falling: bool,
+    /// The first status in a row that showed fewer than promised; what is before everything that is followed counts as such.
+    short_since: Option<Seq>,
     /// Whether as many were available as promised since the DaemonSet came.
     kept: bool,
     available: i64,
@@ -84,11 +90,31 @@ impl<'a> Trail<'a> {
             progress: None,
             falls: Vec::new(),
             falling: false,
+            short_since: None,
             kept: false,
             available: 0,
             losses: Vec::new(),
             known: FxHashMap::default(),
         }
+    }
+
+    /// Begins in the middle of a log, where a DaemonSet has a status.
+    pub fn begin(&mut self, owner: ObjectId, cluster: &Cluster) {
+        let Some((available, limits)) = limits(owner, cluster) else { return };
+        self.available = i64::from(available);
+        self.kept = self.available >= limits.desired - limits.max_unavailable;
+        self.short_since = (!self.kept).then_some(Seq::NONE);
+    }
+
+    /// Says of a pod whether it was ready before the first event about it that is followed.
+    pub fn know(&mut self, pod: PodId, ready: bool) {
+        self.pods.entry(pod).or_insert(PodTrail { ready, midway: true, ..PodTrail::default() });
+    }
+
+    /// Leaves out breaches that began too long ago to be told, and what took pods away before.
+    pub fn forget_before(&mut self, first: Seq) {
+        self.falls.retain(|fall| fall.began >= first);
+        self.falls.iter_mut().for_each(|fall| fall.because.retain(|seq| *seq >= first));
     }
 
     /// Takes note of an event of the log.
@@ -131,7 +157,7 @@ impl<'a> Trail<'a> {
                 }
             }
             (None, Body::DeleteRequested { .. } | Body::ObjectRemoved { .. }) => {
-                (self.kept, self.falling, self.available) = (false, false, 0);
+                (self.kept, self.falling, self.available, self.short_since) = (false, false, 0, None);
             }
             (None, Body::StatusWritten { .. }) => self.observe_status(owner, seen),
             _ => {}
@@ -150,7 +176,7 @@ impl<'a> Trail<'a> {
             Body::PodUnschedulable { .. } => trail.unschedulable = trail.unschedulable.or(seq),
             // What is told is the change, not the reports that repeat it.
             Body::PodConditionSet { condition: PodCondition::Ready, .. }
-                if pod.ready != was_ready || trail.readiness.is_none() =>
+                if pod.ready != was_ready || (trail.readiness.is_none() && !trail.midway) =>
             {
                 (trail.readiness, trail.ready) = (seq, pod.ready);
             }
@@ -181,10 +207,11 @@ impl<'a> Trail<'a> {
         let fell = available < self.available;
         self.available = available;
         if available >= floor {
-            (self.kept, self.falling) = (true, false);
+            (self.kept, self.falling, self.short_since) = (true, false, None);
             self.losses.clear();
             return;
         }
+        let began = *self.short_since.get_or_insert(seen.seq);
         if let Some(fall) = self.falls.last_mut().filter(|_| self.falling) {
             fall.lowest = fall.lowest.min(available);
             return;
@@ -193,7 +220,7 @@ impl<'a> Trail<'a> {
             self.falling = true;
             let because = self.losses.split_off(self.losses.len().saturating_sub(REASONS_MAX));
             let desired = limits.desired;
-            self.falls.push(Fall { first: seen.seq, desired, floor, lowest: available, because });
+            self.falls.push(Fall { first: seen.seq, desired, floor, lowest: available, because, began });
             self.losses.clear();
         }
     }

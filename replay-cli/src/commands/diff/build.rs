@@ -2,12 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kubetape_engine::cluster::Cluster;
 use kubetape_engine::diff::group::{Among, Group, Grouping};
 use kubetape_engine::diff::{
     ChangeCauses, ChangeGroups, ChangeKind, Compared, Comparison, DaemonSetOverTime, Difference, Parting,
     PlacementDifference, PodState, Reasons, SharedCause, Side, StretchGroup, Strictness, WorkloadDifference,
 };
 use kubetape_engine::explain::{self, WorkloadName};
+use kubetape_engine::log::Position;
+use kubetape_engine::names::Names;
+use kubetape_engine::time::Time;
 
 use super::gates::Gates;
 use super::model::{
@@ -19,9 +23,12 @@ use super::sides::Sides;
 use super::{Args, svg, words};
 use crate::commands::explain::{daemon_pod::clause, words::reason_words};
 use crate::describe::phase_words;
+use crate::error::CliError;
 
 /// How many nodes of a group are asked what keeps pods off them, or waiting.
 const ASKED_MAX: usize = 64;
+/// How many stretches of a time line are asked the same.
+const STRETCHES_ASKED_MAX: usize = 32;
 
 /// Makes the report.
 pub fn report(
@@ -30,7 +37,7 @@ pub fn report(
     compared: Compared<'_>,
     reasons: &Reasons,
     gates: &Gates,
-) -> Report {
+) -> Result<Report, CliError> {
     let Compared { comparison, mut a, mut b } = compared;
     let strictness = if args.strict { Strictness::Strict } else { Strictness::Placements };
     let mut moments = Vec::new();
@@ -45,6 +52,8 @@ pub fn report(
     let stretches = comparison.timeline.iter().enumerate();
     let timeline =
         stretches.map(|(at, group)| stretch(group, reasons.stretches.get(at).map_or(&[][..], Vec::as_slice)));
+    let mut timeline: Vec<StretchRow> = timeline.collect();
+    add_reasons_then(sides, &comparison.timeline, &mut timeline)?;
     let document = Document {
         schema_version: SCHEMA_VERSION,
         a: sides.a.name.clone(),
@@ -53,7 +62,7 @@ pub fn report(
         same: comparison.is_same(strictness),
         counts: total(&comparison),
         gates: gates.judge(&comparison),
-        timeline: timeline.collect(),
+        timeline,
         first_event: reasons.divergence.as_ref().map(|divergence| EventPartingRow {
             event: divergence.event.0,
             a: divergence.a.as_ref().map(parting),
@@ -69,7 +78,7 @@ pub fn report(
         moments,
     };
     let charts = svg::charts(&comparison, &document, a.names(), b.names());
-    Report { document, charts }
+    Ok(Report { document, charts })
 }
 
 fn counts(difference: &Difference) -> CountsRow {
@@ -121,7 +130,9 @@ fn moment<'s>(
             let mut change = change_row(workload, group, causes, difference);
             if let Some((a, b)) = &mut states {
                 let name = WorkloadName { namespace: row.namespace.clone(), name: row.name.clone() };
-                change.groups.iter_mut().for_each(|group| add_reasons(group, change.change, &name, a, b));
+                for group in &mut change.groups {
+                    add_reasons(group, change.change, &name, a.state_mut(), b.state_mut());
+                }
             }
             row.changes.push(change);
         }
@@ -266,29 +277,31 @@ fn stretch(group: &StretchGroup, causes: &[SharedCause]) -> StretchRow {
     }
 }
 
+/// A state that can be asked what keeps pods off a node.
+type State<'s> = (&'s Cluster, &'s mut Names);
+
 /// Asks the state of the side that has no pod, or one that waits, what is in the way.
-fn add_reasons<'s>(
+fn add_reasons(
     group: &mut GroupRow,
     change: &str,
     name: &WorkloadName,
-    a: &mut Side<'s>,
-    b: &mut Side<'s>,
+    (cluster_a, names_a): State<'_>,
+    (cluster_b, names_b): State<'_>,
 ) {
     let mut found: BTreeMap<(&'static str, String), BTreeSet<&str>> = BTreeMap::new();
     for node in group.nodes.iter().take(ASKED_MAX) {
         let off = match change {
-            "lost" => Some(("B", &mut *b)),
-            "gained" => Some(("A", &mut *a)),
+            "lost" => Some(("B", cluster_b, &mut *names_b)),
+            "gained" => Some(("A", cluster_a, &mut *names_a)),
             _ => None,
         };
-        if let Some((side, state)) = off {
-            let (cluster, names) = state.state_mut();
+        if let Some((side, cluster, names)) = off {
             for rule in explain::keeps_off(cluster, names, name, node) {
                 found.entry((side, clause(&rule))).or_default().insert(node);
             }
         }
         if matches!(change, "gained" | "revision" | "pending") {
-            let waits_for = explain::waits_for(b.cluster(), b.names(), name, node);
+            let waits_for = explain::waits_for(cluster_b, names_b, name, node);
             let refusals = waits_for.iter().flat_map(|pending| &pending.refusals);
             for reason in refusals.flat_map(|refusal| &refusal.reasons) {
                 found
@@ -302,6 +315,29 @@ fn add_reasons<'s>(
     let mut rows: Vec<ReasonRow> = rows.collect();
     rows.sort_by_key(|row| std::cmp::Reverse(row.nodes));
     group.reasons = rows;
+}
+
+/// What kept pods off, in the state in which the last of a stretch's placements had begun to differ; the first stretches
+/// only, because each state has to be found.
+fn add_reasons_then(
+    sides: &Sides,
+    timeline: &[StretchGroup],
+    rows: &mut [StretchRow],
+) -> Result<(), CliError> {
+    let mut at: Option<(Time, Position, Position)> = None;
+    for (group, row) in timeline.iter().zip(rows).take(STRETCHES_ASKED_MAX) {
+        let then = match at.take() {
+            Some(then) if then.0 == group.from_last => then,
+            _ => (group.from_last, sides.a.at(group.from_last)?, sides.b.at(group.from_last)?),
+        };
+        let (_, a, b) = at.insert(then);
+        let name = WorkloadName::parse(&row.daemon_set);
+        for group in &mut row.groups {
+            let (of_a, of_b) = ((&a.cluster, &mut a.names), (&b.cluster, &mut b.names));
+            add_reasons(group, row.change, &name, of_a, of_b);
+        }
+    }
+    Ok(())
 }
 
 fn over_time(comparison: &Comparison) -> Vec<OverTimeRow> {

@@ -1,7 +1,9 @@
 //! The report as one HTML page: no script, no other file, nothing fetched from anywhere. Everything that a log or a
 //! command line says is escaped, and a policy in the page itself forbids what could still slip through.
 
-use super::model::{CauseRow, ChangeRow, Document, GroupRow, MomentRow, PartingRow, Report, WorkloadRow};
+use super::model::{
+    CauseRow, ChangeRow, Document, GroupRow, MomentRow, PartingRow, ReasonRow, Report, WorkloadRow,
+};
 use super::{svg, words};
 use crate::commands::explain::words::told;
 use crate::output::counted;
@@ -111,9 +113,7 @@ fn workload_section(kind: &str, workload: &WorkloadRow) -> String {
 fn group_item(group: &GroupRow, change: &ChangeRow) -> String {
     let mut text = group_head(group, change.change);
     text += &causes(&group.causes, group.changed);
-    for reason in &group.reasons {
-        text += &format!("<br><span class=\"dim\">in {}: {}</span>", reason.side, escaped(&reason.text));
-    }
+    text += &reasons(group);
     if !matches!(change.change, "lost" | "gained") {
         for row in &change.from_to {
             let (from, to) = (escaped(&row.from), escaped(&row.to));
@@ -121,6 +121,13 @@ fn group_item(group: &GroupRow, change: &ChangeRow) -> String {
         }
     }
     text + &node_list(&group.nodes) + "</li>\n"
+}
+
+fn reasons(group: &GroupRow) -> String {
+    let line = |reason: &ReasonRow| {
+        format!("<br><span class=\"dim\">in {}: {}</span>", reason.side, escaped(&reason.text))
+    };
+    group.reasons.iter().map(line).collect()
 }
 
 fn group_head(group: &GroupRow, change: &str) -> String {
@@ -148,10 +155,10 @@ fn timeline(document: &Document) -> String {
     }
     let mut text = "<h2>What differed when</h2>\n<table>\n<tr><th>from</th><th>to</th><th>DaemonSet</th><th></th></tr>\n".to_owned();
     for stretch in &document.timeline {
-        let groups = stretch
-            .groups
-            .iter()
-            .map(|group| format!("{}{}</li>\n", group_head(group, stretch.change), node_list(&group.nodes)));
+        let groups = stretch.groups.iter().map(|group| {
+            let (head, nodes) = (group_head(group, stretch.change), node_list(&group.nodes));
+            format!("{head}{}{nodes}</li>\n", reasons(group))
+        });
         let (from, to) = (escaped(&stretch.from), escaped(stretch.to_last.as_deref().unwrap_or("the end")));
         let (name, causes) = (escaped(&stretch.daemon_set), causes(&stretch.causes, stretch.nodes));
         let groups: String = groups.collect();

@@ -106,8 +106,11 @@ fn details(workload: &WorkloadRow) -> String {
 }
 
 fn stretch_details(stretch: &StretchRow) -> String {
-    let mut lines: Vec<String> =
-        stretch.groups.iter().map(|group| group_line(group, stretch.change)).collect();
+    let mut lines = Vec::new();
+    for group in &stretch.groups {
+        lines.push(group_line(group, stretch.change));
+        lines.extend(group.reasons.iter().map(|reason| format!("    in {}: {}", reason.side, reason.text)));
+    }
     lines.push(format!("    until {}", stretch.to_last.as_deref().unwrap_or("the end")));
     lines.extend(stretch.causes.iter().map(|cause| format!("    {}", words::cause(cause, stretch.nodes))));
     lines.join("\n")

@@ -3,7 +3,7 @@
 //! What a log says is text that somebody else chose: it stands in code spans, where nothing of it means anything,
 //! neither markup nor mentions nor `#4711`, which would point at an issue of that number.
 
-use super::model::{ChangeRow, Document, GroupRow, PartingRow, WorkloadRow};
+use super::model::{ChangeRow, Document, GroupRow, PartingRow, ReasonRow, WorkloadRow};
 use super::words;
 use crate::output::counted;
 
@@ -32,6 +32,7 @@ pub fn document(document: &Document) -> String {
         let mut block = format!("From {} to {}\n\n", code(&stretch.from), code(to));
         for group in &stretch.groups {
             block += &group_line(group, stretch.change, &stretch.daemon_set);
+            block += &reasons(group);
         }
         block += &causes(&stretch.causes, stretch.nodes);
         page.add(&(block + "\n"));
@@ -114,13 +115,16 @@ fn changes(workload: &WorkloadRow) -> String {
             text += &group_line(group, change.change, &name);
             text += &causes(&group.causes, group.changed);
             if group.causes.iter().all(|cause| cause.decided == "created") {
-                for reason in group.reasons.iter().take(CAUSES_MAX) {
-                    text += &format!("  - in {}: {}\n", reason.side, code(&reason.text));
-                }
+                text += &reasons(group);
             }
         }
     }
     text + "\n"
+}
+
+fn reasons(group: &GroupRow) -> String {
+    let line = |reason: &ReasonRow| format!("  - in {}: {}\n", reason.side, code(&reason.text));
+    group.reasons.iter().take(CAUSES_MAX).map(line).collect()
 }
 
 fn group_line(group: &GroupRow, change: &str, daemon_set: &str) -> String {

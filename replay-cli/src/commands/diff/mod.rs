@@ -36,6 +36,10 @@ Examples:
   # What would another manifest have done? Both runs are made in memory
   kubetape diff traces/lesson.tape -f old.yaml --against new.yaml
 
+  # The same with the latencies that a recording showed
+  kubetape calibrate traces/lesson.tape -o settings.toml
+  kubetape diff traces/lesson.tape -f old.yaml --against new.yaml --settings settings.toml
+
   # When was what different, and for how long?
   kubetape diff before.tape after.tape --at timeline
 
@@ -167,7 +171,7 @@ pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
         }
     };
     let gates = Gates { max_lost: args.max_lost, fail_on: args.fail_on.clone() };
-    let report = build::report(args, &sides, compared, &reasons, &gates);
+    let report = build::report(args, &sides, compared, &reasons, &gates)?;
     match args.format {
         Form::Text => text::print(args, &report, out)?,
         Form::Json => out.json(&report.document)?,

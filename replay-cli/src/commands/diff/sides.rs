@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use kubetape_engine::diff::{Side, SideError};
-use kubetape_engine::log::{LogError, MemoryStorage, Options, Reader, Writer};
+use kubetape_engine::log::{
+    self, LogError, MemoryStorage, Options, Position, Reader, SeekError, Storage, Writer,
+};
 use kubetape_engine::names::Names;
 use kubetape_engine::replay::{self, Tracks};
 use kubetape_engine::time::Time;
@@ -13,7 +15,7 @@ use super::Args;
 use crate::error::CliError;
 use crate::output::Out;
 use crate::plan::{self, Replayed, Said, UntilArg};
-use crate::settings::SettingsArgs;
+use crate::settings::{self, SettingsArgs};
 use crate::tape;
 use crate::timespec::Moment;
 
@@ -40,6 +42,9 @@ pub struct WhatIf {
     /// When both runs stop, as `kubetape run --until` takes it
     #[arg(long, value_name = "WHEN", default_value = "settled", requires = "against")]
     until: UntilArg,
+    /// How controllers, scheduler and kubelets behave in both runs: a file, as `kubetape run --settings` takes it
+    #[arg(long, value_name = "FILE", requires = "against")]
+    settings: Option<PathBuf>,
 }
 
 /// One side of the comparison.
@@ -89,6 +94,21 @@ impl Source {
         self.reader().map(Side::from_log).map_err(|error| SideError::Read(error.into()))
     }
 
+    /// Its state after everything that happened up to a time.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn at(&self, at: Time) -> Result<Position, CliError> {
+        let storage: Box<dyn Storage> = match &self.kind {
+            Kind::File(path) => tape::storage(path)?,
+            Kind::Memory(storage) => Box::new(storage.clone()),
+        };
+        log::seek_in(storage, log::Moment::Time(at)).map_err(|error| match error {
+            SeekError::Log(error) => error.into(),
+            error @ SeekError::Apply { .. } => CliError::new(error.to_string()).at(&self.name),
+        })
+    }
+
     /// The time of its first event.
     ///
     /// # Errors
@@ -112,6 +132,8 @@ impl Source {
 
 /// Makes two runs of a trace, at the same time.
 fn what_ifs(trace: &Path, what_if: &WhatIf, out: &mut Out) -> Result<Sides, CliError> {
+    let settings = what_if.settings.as_deref().map(settings::read).transpose()?;
+    let settings = settings.map(SettingsArgs::given).unwrap_or_default();
     let replayed = |manifests: &[PathBuf]| Replayed {
         trace: trace.to_owned(),
         manifests: manifests.to_vec(),
@@ -120,7 +142,7 @@ fn what_ifs(trace: &Path, what_if: &WhatIf, out: &mut Out) -> Result<Sides, CliE
         play: what_if.play,
         recorded_choices: false,
         until: what_if.until,
-        settings: SettingsArgs::default(),
+        settings: settings.clone(),
     };
     let (one, two) = (replayed(&what_if.manifests), replayed(&what_if.against));
     let (a, b) = thread::scope(|scope| {

@@ -108,12 +108,8 @@ impl Printer {
             self.group(change.change, group, out)?;
             self.causes(&group.causes, group.changed, out)?;
             let unexplained = group.causes.iter().all(|cause| cause.decided == "created");
-            for reason in group.reasons.iter().filter(|_| unexplained || change.change == "pending") {
-                let nodes = match group.nodes.len() {
-                    1 => String::new(),
-                    _ => format!(" ({})", counted(reason.nodes, "node")),
-                };
-                writeln!(out, "        in {}: {}{nodes}", reason.side, reason.text)?;
+            if unexplained || change.change == "pending" {
+                reasons(group, 8, out)?;
             }
         }
         if !matches!(change.change, "lost" | "gained") {
@@ -192,6 +188,7 @@ impl Printer {
         for group in &stretch.groups {
             let nodes = words::group(group, stretch.change);
             writeln!(out, "  {word} {} {nodes}: {}", stretch.daemon_set, self.some(&group.nodes))?;
+            reasons(group, 6, out)?;
         }
         self.causes(&stretch.causes, stretch.nodes, out)
     }
@@ -254,4 +251,16 @@ fn paint(sign: &str) -> Paint {
         "+" => Paint::Good,
         _ => Paint::Warn,
     }
+}
+
+/// What keeps pods off the nodes of a group, a line each.
+fn reasons(group: &GroupRow, indent: usize, out: &mut Out) -> Result<(), CliError> {
+    for reason in &group.reasons {
+        let nodes = match group.nodes.len() {
+            1 => String::new(),
+            _ => format!(" ({})", counted(reason.nodes, "node")),
+        };
+        writeln!(out, "{:indent$}in {}: {}{nodes}", "", reason.side, reason.text)?;
+    }
+    Ok(())
 }

@@ -145,7 +145,8 @@ pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
 fn explain(args: &Args) -> Result<Explanation, ExplainError> {
     let open = || side(&args.run);
     let tell = |event: &Event, names: &Names, cluster: &Cluster| describe(event, names, cluster);
-    let tape = Tape { open: &open, tell: &tell };
+    let look_up = || tape::storage(&args.run);
+    let tape = Tape { open: &open, look_up: Some(&look_up), tell: &tell };
     let moment = moment(args.at);
     Ok(match (&args.what, &args.daemonset, &args.node) {
         (Some(What::Pod { name }), ..) => {

@@ -185,7 +185,11 @@ fn print_breaches(explanation: &RolloutExplanation, out: &mut Out) -> Result<(),
     }
     let times =
         if explanation.breach_count == 1 { "once" } else { &format!("{} times", explanation.breach_count) };
-    let title = format!("Fewer pods were available than the strategy promises, {times}");
+    let from = match explanation.breaches_from {
+        1 => String::new(),
+        from => format!(" since #{from}"),
+    };
+    let title = format!("Fewer pods were available than the strategy promises, {times}{from}");
     writeln!(out, "\n{}", out.style.paint(Paint::Strong, &title).into_owned())?;
     for Breach { first, desired, floor, lowest, because } in &explanation.breaches {
         writeln!(

@@ -25,8 +25,8 @@ struct Written {
     namespace: Option<String>,
     play: Option<String>,
     until: Option<String>,
-    #[serde(default)]
-    settings: Settings,
+    settings_file: Option<PathBuf>,
+    settings: Option<Settings>,
 }
 
 /// A case.
@@ -105,6 +105,15 @@ impl Case {
                 .at(path.display())
                 .hint("to look at an earlier moment, write `until`"));
         }
+        let settings = match (written.settings, &written.settings_file) {
+            (Some(_), Some(_)) => {
+                return Err(CliError::new("`settings_file` and `[settings]` both say how the actors behave")
+                    .at(path.display())
+                    .hint("write one of them"));
+            }
+            (None, Some(file)) => crate::settings::read(&existing(file)?)?,
+            (given, None) => given.unwrap_or_default(),
+        };
         let play = match &written.play {
             Some(text) => Tracks::parse(text).map_err(|error| field(&path, "play", &error.to_string()))?,
             None => Tracks::outside(),
@@ -117,7 +126,7 @@ impl Case {
             play,
             recorded_choices: false,
             until: parse::<UntilArg>(&path, "until", written.until.as_deref().unwrap_or("settled"))?,
-            settings: SettingsArgs::given(written.settings),
+            settings: SettingsArgs::given(settings),
         };
         Ok(Case { replayed })
     }

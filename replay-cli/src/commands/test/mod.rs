@@ -40,7 +40,8 @@ A case is a folder with a case.toml and, once it was accepted, an expected.txt:
   namespace = \"default\"            # of objects that name none
   play = \"cluster,user\"            # tracks that are played back
   until = \"settled\"                # or `end`, a TIME, or +DURATION after the trace's end
-  [settings.kubelet]               # how the actors behave
+  settings_file = \"settings.toml\"  # how the actors behave, as `kubetape settings` prints it; or, written here,
+  [settings.kubelet]
   start_us = 1500000
 
 Exit status:
