@@ -281,7 +281,7 @@ impl<'a> Pages<'a> {
 
 /// What created a pod.
 pub(super) fn creation(slot: PodId, pod: &Pod) -> Event {
-    let Pod { made_by, node, ordinal, name, namespace, shape, created, .. } = *pod;
+    let (Pod { made_by, node, ordinal, name, namespace, shape, .. }, created) = (*pod, pod.created());
     let body = Body::PodCreated { pod: slot, owner: made_by, node, ordinal, name, namespace, shape, created };
     Event::new(Time(0), Track::User, body)
 }
@@ -298,7 +298,7 @@ fn translated(slot: PodId, pod: &Pod, theirs: &Names, ours: &Names, current: &Po
         name: sym(pod.name),
         namespace: sym(pod.namespace),
         shape: current.shape,
-        created: pod.created,
+        created: pod.created(),
     };
     Event::new(Time(0), Track::User, body)
 }

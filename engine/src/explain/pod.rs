@@ -134,7 +134,7 @@ fn generated(cluster: &Cluster, names: &Names, name: &WorkloadName) -> Vec<Whose
         let key = names.object_key(owner);
         let nodes = (0..names.node_count()).map(|index| Some(NodeId::from_index(index)));
         for node in nodes.filter(|_| key.kind == sym::DAEMON_SET).chain([None]) {
-            let mut ordinals = 0..cluster.next_ordinal(key, node);
+            let mut ordinals = 0..cluster.next_ordinal(owner, node, names);
             let named =
                 |ordinal| generated_name(names, key.namespace, Some(owner), node, ordinal) == name.name;
             if ordinals.any(named) {

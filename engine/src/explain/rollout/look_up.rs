@@ -198,7 +198,7 @@ impl<'a> Past<'a> {
         let PodTrail { readiness, deleted, ended, unschedulable, .. } =
             self.trail.pods.get(&id).copied().unwrap_or_default();
         let (found, since) = match holder.hold {
-            Hold::NotReady { .. } | Hold::NotYetAvailable { .. } => (readiness, pod.ready_since),
+            Hold::NotReady { .. } | Hold::NotYetAvailable { .. } => (readiness, pod.ready_since()),
             Hold::Terminating { .. } => (deleted, None),
             Hold::Ended { .. } => (ended, None),
             // The first of several is told, and so all have to be seen.
