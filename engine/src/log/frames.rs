@@ -400,7 +400,8 @@ impl Frames {
             || (self.last_kind == Some(FrameKind::Close)
                 && self.header.end().is_none_or(|end| end == self.offset));
         // While a writer is at it, an unfinished end is only unfinished; and it may have been finished by now.
-        if !(len == self.offset && ends_here)
+        let unfinished = len != self.offset || !ends_here;
+        if unfinished
             && !self.window.storage.has_writer()
             && !matches!(self.find(self.offset)?, Found::Frame(..))
             && (was_closed || !self.room_to_end()?)
