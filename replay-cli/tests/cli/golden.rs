@@ -82,7 +82,7 @@ spec:
     assert_eq!(shell.run("kubetape node join case/x.tape a b").1, 0);
     assert_eq!(shell.run("kubetape apply case/x.tape -f case/agent.yaml").1, 0);
     let case = |settings: &str| {
-        shell.file("case/case.toml", &format!("trace = \"x.tape\"\nuntil = \"+10s\"\n{settings}"));
+        shell.file("case/case.toml", format!("trace = \"x.tape\"\nuntil = \"+10s\"\n{settings}"));
     };
     shell.file("case/slow.toml", "[kubelet]\nstart_us = 90000000\n");
     case("settings_file = \"slow.toml\"\n");
