@@ -151,7 +151,6 @@ fn shipped_traces_and_their_replays_are_explained_alike() {
     paths.sort();
     assert!(paths.len() > 4, "{paths:?}");
     for path in paths {
-        eprintln!("{}", path.display());
         Log::written(Reader::open(&path).unwrap(), 7, 60).check(12);
         let (names, timings) = (Names::new(), Timings::default());
         let replayed = run(Reader::open(&path).unwrap(), names, timings);
