@@ -272,13 +272,13 @@ error: text.tape is not a kubetape log: it begins with kind: DaemonSet/n
   hint: `kubetape import` makes a log from a recording, `kubetape node join` begins one by hand
 [exit status 2]
 $ kubetape show newer.tape
-error: newer.tape has log format 99, and this kubetape reads up to 2: use a newer one
+error: newer.tape has log format 99, and this kubetape reads up to 3: use a newer one
 [exit status 2]
 $ kubetape node cordon newer.tape worker-1
-error: newer.tape has log format 99, and this kubetape reads up to 2: use a newer one
+error: newer.tape has log format 99, and this kubetape reads up to 3: use a newer one
 [exit status 2]
 $ kubetape run newer.tape -o x.tape
-error: newer.tape has log format 99, and this kubetape reads up to 2: use a newer one
+error: newer.tape has log format 99, and this kubetape reads up to 3: use a newer one
 [exit status 2]
 $ kubetape show absent.tape
 error: cannot open absent.tape: no such file or directory
@@ -320,7 +320,7 @@ error: damaged.tape is damaged at byte 64: the digest of a frame does not match;
   hint: `kubetape log verify damaged.tape` lists all damage, `kubetape log repair damaged.tape -o GOOD` salvages the rest
 [exit status 2]
 $ kubetape show torn.tape nodes
-warning: torn.tape: the log was closed and has been cut since: its end is missing, 28 bytes from byte 1296 on are not a whole batch and were left out; the log ends at #5 (2026-01-01T00:00:02Z)
+warning: torn.tape: the log was closed and has been cut since: its last 100 bytes are missing; 28 bytes from byte 1296 on are not a whole batch and were left out; the log ends at #5 (2026-01-01T00:00:02Z)
 NAME       STATUS                     ROLES    AGE
 worker-1   Ready,SchedulingDisabled   <none>   2s
 worker-2   Ready                      <none>   1s
