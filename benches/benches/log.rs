@@ -15,7 +15,9 @@ use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 use kubetape_benches::churn::Churn;
 use kubetape_engine::cluster::Cluster;
 use kubetape_engine::event::Event;
-use kubetape_engine::log::{self, Digest, MemoryStorage, Moment, Options, Reader, SyncPolicy, Writer};
+use kubetape_engine::log::{
+    self, Digest, FixedStorage, MemoryStorage, Moment, Options, Reader, Storage, SyncPolicy, Writer,
+};
 use kubetape_engine::names::{Names, Seq};
 
 const NODES: usize = 5_000;
@@ -54,8 +56,21 @@ fn read(storage: &MemoryStorage, digest: bool) -> u64 {
     count
 }
 
-fn check(storage: &MemoryStorage) -> Seq {
-    log::scan(Box::new(storage.clone())).unwrap().last
+fn check(storage: Box<dyn Storage>) -> Seq {
+    log::scan(storage).unwrap().last
+}
+
+/// The checksum alone, of bytes that are read as a log's are, a window at a time.
+fn xxh3_read(storage: &MemoryStorage) -> u64 {
+    let (mut window, mut at, mut sum) = (vec![0; 256 << 10], 0, 0);
+    loop {
+        let n = storage.read_at(at, &mut window).unwrap();
+        if n == 0 {
+            return sum;
+        }
+        sum ^= Digest::of(&window[..n]).0 as u64;
+        at += n as u64;
+    }
 }
 
 fn memory(c: &mut Criterion) {
@@ -79,7 +94,16 @@ fn memory(c: &mut Criterion) {
     let mut group = c.benchmark_group("log/bytes");
     group.sample_size(10).throughput(Throughput::Bytes(bytes.len() as u64));
     group.bench_function("scan", |b| b.iter(|| read(&storage, false)));
-    group.bench_function("check", |b| b.iter(|| check(&storage)));
+    group.bench_function("check where it lies", |b| {
+        // The copy is not measured.
+        b.iter_batched(
+            || Box::new(FixedStorage::new(bytes.clone())),
+            |storage| check(storage),
+            BatchSize::PerIteration,
+        );
+    });
+    group.bench_function("check, read", |b| b.iter(|| check(Box::new(storage.clone()))));
+    group.bench_function("xxh3, read", |b| b.iter(|| xxh3_read(&storage)));
     group.bench_function("memcpy", |b| b.iter(|| black_box(bytes.clone())));
     group.bench_function("xxh3", |b| b.iter(|| Digest::of(black_box(&bytes))));
     group.finish();
@@ -236,6 +260,12 @@ fn with_checkpoints(path: &Path, bytes: u64) -> (Names, Cluster, Seq) {
     (churn.names, cluster, seq)
 }
 
+/// Cuts some bytes off a file's end.
+fn cut_off(path: &Path, bytes: u64) {
+    let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.set_len(file.metadata().unwrap().len() - bytes).unwrap();
+}
+
 fn files(c: &mut Criterion) {
     let megabytes = std::env::var("KUBETAPE_BENCH_LOG_MB").map_or(16, |text| text.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
@@ -247,6 +277,33 @@ fn files(c: &mut Criterion) {
     group.sample_size(10).measurement_time(Duration::from_secs(5));
     group.bench_function(format!("open and recover {megabytes} MB"), |b| {
         b.iter(|| Writer::open(&path, &Options::default()).unwrap());
+    });
+    let cut = folder.path().join("cut.tape");
+    std::fs::copy(&path, &cut).unwrap();
+    group.bench_function(format!("open and recover {megabytes} MB, its end cut"), |b| {
+        b.iter_batched(
+            || cut_off(&cut, 100),
+            |()| {
+                let (_, _, recovered) = Writer::open(&cut, &Options::default()).unwrap();
+                assert!(recovered.torn.is_some());
+            },
+            BatchSize::PerIteration,
+        );
+    });
+    // Nobody closed it since its end was cut off: it is one whose writer died.
+    drop(Writer::open(&cut, &Options::default()).unwrap());
+    group.bench_function(format!("open and recover {megabytes} MB, its writer died"), |b| {
+        b.iter(|| assert!(!Writer::open(&cut, &Options::default()).unwrap().2.was_closed));
+    });
+    group.bench_function(format!("open to read {megabytes} MB"), |b| {
+        b.iter(|| Reader::open(&path).unwrap());
+    });
+    group.bench_function("seek, its writer died", |b| {
+        let mut number = 0_u64;
+        b.iter(|| {
+            number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            log::seek(&cut, Moment::Seq(Seq(1 + number % (last.0 / 2)))).unwrap().replayed
+        });
     });
     let mut number = 0_u64;
     group.bench_function("seek", |b| {

@@ -31,9 +31,10 @@ macro_rules! kinds {
             })
         }
 
-        /// Every kind with its code, in order of codes.
+        /// Every kind with its code and its fields, in order of codes.
         #[cfg(test)]
-        pub(super) const KINDS: &[(u8, &str)] = &[$(($code, stringify!($kind))),*];
+        pub(super) const KINDS: &[(u8, &str, &[&str])] =
+            &[$(($code, stringify!($kind), &[$(stringify!($field)),*])),*];
     };
 }
 

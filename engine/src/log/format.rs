@@ -98,8 +98,8 @@
 //! |---|---|---|
 //! | 0 | 4 | microseconds since the event before in this frame; for the first, since the frame's first time (0) |
 //! | 4 | 4 | cause: its distance back from this event; 0 is none |
-//! | 8 | 1 | kind, see `log::codec`; 0 is a filler |
-//! | 9 | 1 | track |
+//! | 8 | 1 | kind, see below; 0 is a filler |
+//! | 9 | 1 | track: 1 cluster, 2 user, 3 DaemonSet controller, 4 ReplicaSet controller, 5 Deployment controller, 6 other workloads' controllers, 7 scheduler, 8 kubelet, 9 lifecycle |
 //! | 10 | 1 | flags: 1 inferred, 2 genesis; 16 `origin` follows in one word, 32 in two, 64 `by` follows |
 //! | 11 | 1 | how many payload words the event has |
 //!
@@ -116,6 +116,69 @@
 //! - a timestamp in whole seconds: as such a number, the event's own second less the timestamp;
 //! - a taint: key, value, effect; a status: desired, current, ready, updated, available, observed generation (signed),
 //!   unavailable, misscheduled, 1 if there is a collision count, the collision count.
+//!
+//! # Kinds
+//!
+//! | kind | name | fields |
+//! |---|---|---|
+//! | 1 | NodeJoined | node, spec, created |
+//! | 2 | NodeLeft | node |
+//! | 3 | NodeLabelSet | node, key, value |
+//! | 4 | NodeLabelRemoved | node, key |
+//! | 5 | NodeTaintAdded | node, taint |
+//! | 6 | NodeTaintRemoved | node, key, effect |
+//! | 7 | NodeCordoned | node |
+//! | 8 | NodeUncordoned | node |
+//! | 9 | NodeCapacitySet | node, allocatable |
+//! | 10 | NodeConditionSet | node, condition, status, reason, since |
+//! | 11 | NodeSilent | node |
+//! | 12 | NodeReturned | node |
+//! | 13 | DrainRequested | node, options |
+//! | 14 | DrainEnded | node, message |
+//! | 20 | Applied | object, manifest |
+//! | 21 | Scaled | object, replicas |
+//! | 22 | DeleteRequested | object, propagation |
+//! | 23 | ObjectRemoved | object |
+//! | 24 | RolloutUndone | object, to_revision |
+//! | 30 | PodCreated | pod, owner, node, namespace, shape, ordinal, name, created |
+//! | 31 | PodRefused | owner, node, reason |
+//! | 32 | PodDeleted | pod, why, grace_s, deadline |
+//! | 33 | PodAdopted | pod, owner |
+//! | 34 | PodReleased | pod |
+//! | 35 | PodLabelSet | pod, key, value |
+//! | 36 | PodLabelRemoved | pod, key |
+//! | 37 | EvictionRefused | pod, message |
+//! | 40 | RevisionCreated | revision, owner, number, namespace, name, hash, template, created |
+//! | 41 | RevisionNumbered | revision, number |
+//! | 42 | RevisionLabelled | revision, hash |
+//! | 43 | RevisionAdopted | revision, owner |
+//! | 44 | RevisionReleased | revision |
+//! | 45 | RevisionDeleted | revision |
+//! | 50 | StatusWritten | object, status |
+//! | 51 | Synced | object |
+//! | 52 | Reported | object, node, reason, message |
+//! | 60 | PodBound | pod, node |
+//! | 61 | PodUnschedulable | pod, message |
+//! | 62 | PodNominated | pod, node |
+//! | 70 | PodPhaseSet | pod, phase, reason |
+//! | 71 | PodConditionSet | pod, condition, status, since |
+//! | 72 | PodRestarted | pod, restarts |
+//! | 73 | PodGone | pod |
+//!
+//! What the fields are, by their names, where it is not a symbol (`by` is one too):
+//!
+//! - `node`, `object`, `owner`, `shape`, `spec`, `allocatable`: entries of nodes, objects, objects, shapes, node specs,
+//!   resource lists; `manifest`, `template`, and `options` of a drain: documents. 0 is none;
+//! - `pod`, `revision`: numbers from 1 that the log itself assigns; `origin`: a sequence number in the log that the event came from;
+//! - `created`, `since`, `deadline`: timestamps in whole seconds since the Unix epoch; `to_revision`, and `number` of a
+//!   revision: signed; `replicas`, `ordinal`, `grace_s`, `restarts`: counts;
+//! - `effect`: 1 NoSchedule, 2 PreferNoSchedule, 3 NoExecute; `propagation`: 1 Background, 2 Foreground, 3 Orphan;
+//! - `status` of a node's or a pod's condition: 0 False, 1 True, 2 Unknown; `condition` of a pod: 1 Ready, 2 DisruptionTarget
+//!   (of a node it is a symbol); `phase`: 0 Pending, 1 Running, 2 Succeeded, 3 Failed, 4 Unknown;
+//! - `why`: 0 unknown, 1 user, 2 failed, 3 succeeded, 4 node missing, 5 node no longer fits, 6 outdated, 7 duplicate,
+//!   8 owner gone, 9 scaled down, 10 evicted, 11 taint eviction, 12 node gone, 13 preempted.
+//!
+//! What an event of a kind means is told in [`crate::event`].
 //!
 //! # Other frames
 //!

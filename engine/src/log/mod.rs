@@ -98,6 +98,6 @@ pub use repair::{Repaired, repair};
 pub use scan::{Scanned, scan};
 pub use seek::{Checkpoint, Moment, Position, SeekError, checkpoint, checkpoint_in, seek, seek_in};
 pub use stat::{Stat, stat};
-pub use storage::{MemoryStorage, Storage};
+pub use storage::{FixedStorage, MemoryStorage, Storage};
 pub use verify::{Report, verify};
 pub use writer::{Options, Recovered, SyncPolicy, Writer};

@@ -13,7 +13,7 @@ use super::file::FileStorage;
 use super::format::FrameKind;
 use super::frames::{Frames, Next};
 use super::header::State;
-use super::storage::{MemoryStorage, Storage};
+use super::storage::{FixedStorage, Storage};
 use crate::event::Event;
 use crate::names::{Names, Seq};
 use crate::time::Time;
@@ -57,7 +57,7 @@ impl Reader {
     /// # Errors
     /// As [`Reader::open`].
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Reader, LogError> {
-        Reader::from_storage(Box::new(MemoryStorage::from_bytes(bytes)))
+        Reader::from_storage(Box::new(FixedStorage::new(bytes)))
     }
 
     /// Reads a log from where it is.

@@ -4,14 +4,13 @@ use std::fmt;
 use std::path::Path;
 
 use super::decoder::Decoder;
-use super::draft::Draft;
 use super::error::{Damage, LogError, Torn};
 use super::file::FileStorage;
 use super::format::FrameKind;
 use super::frames::{Frames, Walked};
 use super::payload;
 use super::verify::{Open, open_anyhow};
-use super::writer::{Options, Writer};
+use super::writer::Writer;
 use crate::event::Event;
 use crate::names::{Names, Seq};
 
@@ -58,18 +57,13 @@ impl fmt::Display for Repaired {
     }
 }
 
-/// Writes all whole frames of a damaged log to a new one and says what is missing. A cause that is missing becomes
-/// none.
+/// Writes all whole frames of a damaged log to a new one, which is left to be closed, and says what is missing. A cause that is
+/// missing becomes none.
 ///
 /// # Errors
-/// [`LogError::Io`], [`LogError::Exists`] for the output, and those of [`super::verify`].
-pub fn repair(bad: &Path, good: &Path, force: bool) -> Result<Repaired, LogError> {
-    let open: Open = &|| Ok(Box::new(FileStorage::open_to_read(bad)?));
-    let salvage = Salvage::begin(open)?;
-    let mut draft = Draft::create(good, force, &Options::output())?;
-    let repaired = salvage.run(&mut draft)?;
-    draft.finish()?;
-    Ok(repaired)
+/// [`LogError::Io`], and those of [`super::verify`].
+pub fn repair(bad: &Path, good: &mut Writer) -> Result<Repaired, LogError> {
+    Salvage::begin(&|| Ok(Box::new(FileStorage::open_to_read(bad)?)))?.run(good)
 }
 
 /// A walk that saves frames.

@@ -28,6 +28,11 @@ pub trait Storage: Send {
     /// What the operating system says.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
 
+    /// All bytes where they lie, if they are in memory and stay as they are; none if they have to be read.
+    fn in_place(&self) -> Option<&[u8]> {
+        None
+    }
+
     /// Writes bytes; gives how many were taken, perhaps not all.
     ///
     /// # Errors
@@ -156,6 +161,65 @@ impl Storage for MemoryStorage {
     fn truncate(&mut self, len: u64) -> io::Result<()> {
         self.with(|bytes| bytes.truncate(usize::try_from(len).unwrap_or(usize::MAX)));
         Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn sync_name(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn has_writer(&self) -> bool {
+        false
+    }
+}
+
+/// Bytes in memory that stay as they are. They are read where they lie, without a copy.
+#[derive(Clone, Debug, Default)]
+pub struct FixedStorage {
+    bytes: Vec<u8>,
+}
+
+impl FixedStorage {
+    /// Some bytes.
+    pub fn new(bytes: Vec<u8>) -> FixedStorage {
+        FixedStorage { bytes }
+    }
+
+    fn from(&self, offset: u64) -> &[u8] {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.bytes.len());
+        &self.bytes[start..]
+    }
+}
+
+impl Storage for FixedStorage {
+    fn name(&self) -> &str {
+        "log in memory"
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.bytes.len() as u64)
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let rest = self.from(offset);
+        let n = buffer.len().min(rest.len());
+        buffer[..n].copy_from_slice(&rest[..n]);
+        Ok(n)
+    }
+
+    fn in_place(&self) -> Option<&[u8]> {
+        Some(&self.bytes)
+    }
+
+    fn write_at(&mut self, _: u64, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    fn truncate(&mut self, _: u64) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
     }
 
     fn sync(&mut self) -> io::Result<()> {

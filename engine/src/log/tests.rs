@@ -372,10 +372,24 @@ fn the_bytes_of_version_3_stay_what_they_are() {
 
 #[test]
 fn codes_of_kinds_stay_what_they_are() {
-    let table: String = KINDS.iter().map(|(code, kind)| format!("{code} {kind}\n")).collect();
+    let table: String = KINDS.iter().map(|(code, kind, _)| format!("{code} {kind}\n")).collect();
     let expected = include_str!("../../tests/logs/kinds.txt");
     let kept = expected.lines().all(|line| table.lines().any(|found| found == line));
     assert!(kept, "a code is never used again for something else:\n{table}");
+}
+
+#[test]
+fn the_format_tells_every_kind_and_its_fields() {
+    let told: Vec<_> = include_str!("format.rs")
+        .lines()
+        .skip_while(|line| *line != "//! # Kinds")
+        .take_while(|line| *line != "//! # Other frames")
+        .filter_map(|line| line.strip_prefix("//! | ")?.strip_suffix(" |"))
+        .skip(1)
+        .collect();
+    let kinds: Vec<_> =
+        KINDS.iter().map(|(code, kind, fields)| format!("{code} | {kind} | {}", fields.join(", "))).collect();
+    assert_eq!(told, kinds);
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub(super) struct Window {
     pub storage: Box<dyn Storage>,
     /// Reads at least so many bytes at once.
     pub ahead: usize,
+    /// Whether the storage's bytes lie in memory, aligned, and are read there.
+    in_place: bool,
     /// Room, of which the first `len` bytes were read.
     bytes: AlignedVec,
     len: usize,
@@ -26,11 +28,16 @@ pub(super) struct Window {
 
 impl Window {
     pub fn new(storage: Box<dyn Storage>) -> Window {
-        Window { storage, ahead: READ_AHEAD, bytes: AlignedVec::new(), len: 0, start: 0 }
+        let in_place =
+            storage.in_place().is_some_and(|all| all.as_ptr().addr().is_multiple_of(ALIGN as usize));
+        Window { storage, ahead: READ_AHEAD, in_place, bytes: AlignedVec::new(), len: 0, start: 0 }
     }
 
     /// Bytes from an offset on, aligned to 16 in memory; fewer than `len` only where the storage ends.
     pub fn get(&mut self, offset: u64, len: usize) -> io::Result<&[u8]> {
+        if self.in_place && offset.is_multiple_of(ALIGN) {
+            return Ok(self.slice_in_place(offset, len));
+        }
         let aligned = offset >= self.start && (offset - self.start).is_multiple_of(ALIGN);
         if !aligned || !self.holds(offset, len) {
             self.fill(offset, len)?;
@@ -40,10 +47,19 @@ impl Window {
 
     /// As [`Window::get`], aligned or not.
     pub fn peek(&mut self, offset: u64, len: usize) -> io::Result<&[u8]> {
+        if self.in_place {
+            return Ok(self.slice_in_place(offset, len));
+        }
         if !self.holds(offset, len) {
             self.fill(offset, len)?;
         }
         Ok(self.slice(offset, len))
+    }
+
+    fn slice_in_place(&self, offset: u64, len: usize) -> &[u8] {
+        let all = self.storage.in_place().unwrap_or_default();
+        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(all.len());
+        &all[from..all.len().min(from.saturating_add(len))]
     }
 
     /// Reads everything anew from now on.

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use kubetape_engine::import::{self, ImportError, Imported, Report, Source};
-use kubetape_engine::log::{Draft, Options};
+use kubetape_engine::log::Writer;
 use kubetape_engine::names::Names;
 use kubetape_engine::time::Micros;
 
 use crate::error::CliError;
 use crate::output::Out;
+use crate::tape::Output;
 use crate::timespec;
 
 const EXAMPLES: &str = "\
@@ -25,8 +26,9 @@ Examples:
   # The API server's audit log beside a watch settles who did what
   kubetape import watch.jsonl.gz audit.jsonl.gz -o cluster.tape
 
-  # From a pipe
+  # From a pipe, and into one
   zcat watch.jsonl.gz | kubetape import - -o cluster.tape
+  kubetape import watch.jsonl.gz -o - | kubetape show - nodes
 
 What a source is shows in its content: watch streams (JSON lines with `time`, `type` and `object`, or kubectl's
 concatenated JSON), audit logs, lists and single objects in JSON or YAML; gzip or not.";
@@ -41,7 +43,7 @@ pub struct Args {
     /// Recordings of one cluster; `-` is standard input
     #[arg(required = true, value_name = "SOURCE")]
     sources: Vec<PathBuf>,
-    /// The log to make
+    /// The log to make; `-` is standard output
     #[arg(long, short, value_name = "LOG")]
     output: PathBuf,
     /// Overwrite LOG if it exists
@@ -61,7 +63,7 @@ const BATCH: usize = 4096;
 
 pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
     // Opened first: an output that is in the way is not worth an hour's reading.
-    let mut log = Draft::create(&args.output, args.force, &Options::output())?;
+    let mut log = Output::create(&args.output, args.force, out)?;
     let (sources, total) = open(&args.sources)?;
     let options = import::Options {
         node_monitor_grace: args.node_monitor_grace_period,
@@ -103,7 +105,7 @@ pub(super) fn open(paths: &[PathBuf]) -> Result<(Vec<Source>, Option<u64>), CliE
     Ok((sources, total))
 }
 
-fn write(log: &mut Draft, names: &Names, imported: &Imported) -> Result<(), CliError> {
+fn write(log: &mut Writer, names: &Names, imported: &Imported) -> Result<(), CliError> {
     if !imported.genesis.is_empty() {
         log.append_genesis(names, &imported.genesis)?;
     }

@@ -6,7 +6,6 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 use kubetape_engine::event::Event;
-use kubetape_engine::log::{Draft, Options};
 use kubetape_engine::names::Names;
 use kubetape_engine::replay::Source;
 use kubetape_engine::synth::presets::{self, PRESETS, Preset, Scale, Workload};
@@ -18,6 +17,7 @@ use kubetape_engine::time::Micros;
 use crate::commands::bench::scale;
 use crate::error::CliError;
 use crate::output::Out;
+use crate::tape::Output;
 use crate::timespec;
 
 const EXAMPLES: &str = "\
@@ -45,7 +45,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The trace to make
+    /// The trace to make; `-` is standard output
     #[arg(long, short, value_name = "TRACE")]
     output: PathBuf,
     /// Overwrite TRACE if it exists
@@ -189,7 +189,7 @@ pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
             Box::new(Synth::with_failures(spec(args)?, failures))
         }
     };
-    let mut log = Draft::create(&args.output, args.force, &Options::output())?;
+    let mut log = Output::create(&args.output, args.force, out)?;
     let mut progress = out.progress("making");
     let (mut names, mut events, mut last) = (Names::new(), Vec::<Event>::new(), 0);
     while source.next(&mut names, &mut events).map_err(|e| CliError::new(e.to_string()))? {

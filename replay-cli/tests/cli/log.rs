@@ -92,6 +92,73 @@ $ kubetape diff - traces/lesson.tape < traces/lesson.tape
 }
 
 #[test]
+fn every_verb_that_makes_a_log_writes_to_standard_output() {
+    Shell::new().check(
+        "
+        kubetape import traces/lesson/watch.jsonl.gz traces/lesson/audit.jsonl.gz -o - 2> /dev/null | cmp - traces/lesson.tape
+        kubetape synth --nodes 3 --daemonsets 1 --changes 5 -o - | kubetape log verify - | tail -1
+        head -c 23000 traces/lesson.tape | kubetape log repair - -o - 2> said | kubetape log verify - | tail -1
+        cat said
+        ",
+        str![[r#"
+$ kubetape import traces/lesson/watch.jsonl.gz traces/lesson/audit.jsonl.gz -o - 2> /dev/null | cmp - traces/lesson.tape
+$ kubetape synth --nodes 3 --daemonsets 1 --changes 5 -o - | kubetape log verify - | tail -1
+-: 12 events until 2026-01-01T00:02:02.830508Z, 4272 bytes, digest 745389a14a230bd3efd015199b8bdc42
+whole
+$ head -c 23000 traces/lesson.tape | kubetape log repair - -o - 2> said | kubetape log verify - | tail -1
+whole
+$ cat said
+saved 0 events; 0 are missing
+left out: the log was closed and has been cut since: its last 456 bytes are missing; 22936 bytes from byte 64 on are not a whole batch and were left out; the log ends at #0
+
+"#]],
+    );
+}
+
+/// Closed, opened again, closed again, and then cut where it was closed first.
+#[test]
+fn a_log_that_is_cut_where_it_was_closed_before_is_not_whole() {
+    Shell::new().check(
+        "
+        kubetape node join x.tape worker-1
+        cp x.tape first.tape
+        kubetape node cordon x.tape worker-1
+        head -c $(wc -c < first.tape) x.tape > cut.tape
+        kubetape log verify first.tape cut.tape
+        kubetape show cut.tape nodes
+        ",
+        str![[r#"
+$ kubetape node join x.tape worker-1
+node/worker-1 joined
+x.tape: events #1 to #2 at 2026-01-01T00:00:00Z
+$ cp x.tape first.tape
+$ kubetape node cordon x.tape worker-1
+node/worker-1 cordoned
+x.tape: event #3 at 2026-01-01T00:00:01Z
+$ head -c $(wc -c < first.tape) x.tape > cut.tape
+$ kubetape log verify first.tape cut.tape
+first.tape: 720 bytes, 2 whole frames, 2 events
+from 2026-01-01T00:00:00Z to 2026-01-01T00:00:00Z
+closed by its writer
+digest 97e1f2633ac231e8a5423b47590b3ff5
+whole
+cut.tape: 720 bytes, 2 whole frames, 2 events
+from 2026-01-01T00:00:00Z to 2026-01-01T00:00:00Z
+closed by its writer
+torn: the log was closed and has been cut since: its last 256 bytes are missing; the log ends at #2 (2026-01-01T00:00:00Z)
+digest 97e1f2633ac231e8a5423b47590b3ff5
+NOT WHOLE
+[exit status 1]
+$ kubetape show cut.tape nodes
+warning: cut.tape: the log was closed and has been cut since: its last 256 bytes are missing; the log ends at #2 (2026-01-01T00:00:00Z)
+NAME       STATUS   ROLES    AGE
+worker-1   Ready    <none>   0s
+
+"#]],
+    );
+}
+
+#[test]
 fn a_part_is_a_log_of_its_own() {
     let shell = Shell::new();
     shell.check(
@@ -228,7 +295,7 @@ fn the_promises_are_tried_out() {
     let (printed, status) = shell.run("kubetape log selftest --kills 5 --dir . --format json");
     assert_eq!(status, 0, "{printed}");
     let counts: serde_json::Value = serde_json::from_str(&printed).unwrap();
-    for none in ["batchesLost", "bitsBelieved", "eventsInvented"] {
+    for none in ["batchesLost", "bitsBelieved", "cutsBelieved", "eventsInvented"] {
         assert_eq!(counts[none], 0, "{printed}");
     }
     for some in ["bytesCut", "bitsFlipped", "faultsInjected", "batchesAcknowledged"] {

@@ -8,7 +8,7 @@ use kubetape_engine::log;
 use crate::DIFFERENT;
 use crate::error::CliError;
 use crate::output::Out;
-use crate::tape;
+use crate::tape::{self, Output};
 
 const REPAIR_EXAMPLES: &str = "\
 Examples:
@@ -26,7 +26,7 @@ pub struct RepairArgs {
     /// The damaged log; it is not changed; `-` is standard input
     #[arg(value_name = "BAD")]
     bad: PathBuf,
-    /// The log to make
+    /// The log to make; `-` is standard output
     #[arg(long, short, value_name = "GOOD")]
     output: PathBuf,
     /// Overwrite GOOD if it exists
@@ -35,7 +35,10 @@ pub struct RepairArgs {
 }
 
 pub fn run(args: &RepairArgs, out: &mut Out) -> Result<ExitCode, CliError> {
-    let repaired = log::repair(&tape::path(&args.bad)?, &args.output, args.force)?;
+    let bad = tape::path(&args.bad)?;
+    let mut output = Output::create(&args.output, args.force, out)?;
+    let repaired = log::repair(&bad, &mut output)?;
+    output.finish()?;
     write!(out, "{}", tape::shown(repaired.to_string()))?;
     let whole = repaired.damages.is_empty()
         && repaired.unreadable.is_empty()

@@ -15,11 +15,16 @@ struct Sample {
     ends: Vec<(u64, u64)>,
 }
 
-fn written(close: bool) -> Result<Sample, LogError> {
+/// A log; with `reopen` its writer closes it and opens it again after every third batch.
+fn written(close: bool, reopen: bool) -> Result<Sample, LogError> {
     let storage = MemoryStorage::new();
     let mut writer = Writer::create_in(Box::new(storage.clone()), &Options::default())?;
     let (mut names, mut ends) = (Names::new(), Vec::new());
-    for _ in 0..BATCHES {
+    for number in 0..BATCHES {
+        if reopen && number % 3 == 2 {
+            writer.close()?;
+            (writer, names, _) = Writer::open_in(Box::new(storage.clone()), &Options::default())?;
+        }
         let events = batch(&mut names, writer.last().0);
         writer.append(&names, &events)?;
         ends.push((writer.bytes(), writer.last().0));
@@ -32,13 +37,14 @@ fn written(close: bool) -> Result<Sample, LogError> {
 
 /// Cuts a log at every byte: what is read is what was committed up to there, to the batch; and the log can be gone on with.
 pub fn cut_every_byte(counts: &mut Counts) -> Result<(), LogError> {
-    for close in [false, true] {
-        let sample = written(close)?;
+    for (close, reopen) in [(false, false), (true, false), (false, true), (true, true)] {
+        let sample = written(close, reopen)?;
         for cut in 0..sample.bytes.len() {
             let left = sample.bytes[..cut].to_vec();
             let committed = sample.ends.iter().take_while(|end| end.0 <= cut as u64).count() as u64;
             let found = sample::read(Reader::from_bytes(left.clone()));
             counts.bytes_cut += 1;
+            counts.cuts_believed += u64::from(close && matches!(found.end, Ok(false)));
             count(counts, committed, &found);
             if found.end.is_ok() {
                 let (writer, ..) =
@@ -61,7 +67,7 @@ fn count(counts: &mut Counts, committed: u64, found: &sample::Found) {
 /// Flips every bit: it is found.
 pub fn flip_every_bit(counts: &mut Counts) -> Result<(), LogError> {
     for close in [false, true] {
-        let sample = written(close)?;
+        let sample = written(close, false)?;
         for byte in 0..sample.bytes.len() {
             for bit in 0..8 {
                 let mut bytes = sample.bytes.clone();
@@ -141,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_loss_would_be_counted() {
-        let sample = written(false).unwrap();
+        let sample = written(false, false).unwrap();
         let mut counts = Counts::default();
         let found = sample::read(Reader::from_bytes(sample.bytes[..sample.bytes.len() - 1].to_vec()));
         count(&mut counts, BATCHES as u64, &found);
