@@ -399,8 +399,9 @@ impl Frames {
         let ends_here = !was_closed
             || (self.last_kind == Some(FrameKind::Close)
                 && self.header.end().is_none_or(|end| end == self.offset));
+        let complete = len == self.offset && ends_here;
         // While a writer is at it, an unfinished end is only unfinished; and it may have been finished by now.
-        if !(len == self.offset && ends_here)
+        if !complete
             && !self.window.storage.has_writer()
             && !matches!(self.find(self.offset)?, Found::Frame(..))
             && (was_closed || !self.room_to_end()?)
