@@ -112,6 +112,8 @@ impl Salvage {
         let mut events = Vec::new();
         let mut seen = Seq::NONE;
         let mut time = None;
+        // Frames without events say, too, how many there were before them.
+        let mut next = Seq::NONE;
         while let Some(walked) = self.frames.next_or_damage()? {
             let (offset, frame) = match walked {
                 Walked::Frame(offset, frame) => (offset, frame),
@@ -122,6 +124,7 @@ impl Salvage {
                     continue;
                 }
             };
+            next = next.max(frame.first);
             if !frame.kind.has_events() {
                 continue;
             }
@@ -150,6 +153,7 @@ impl Salvage {
                 _ => writer.append(&self.names, &events)?,
             };
         }
+        self.repaired.missing += next.0.saturating_sub(seen.next().0);
         self.repaired.events = writer.last().0;
         self.repaired.torn = self.frames.torn().cloned();
         Ok(self.repaired)
