@@ -308,7 +308,6 @@ impl Call {
             let change = self.cluster.apply(&mut self.names, seq, &event).map_err(|e| e.to_string())?;
             self.controller.observe(seq, &event, &change, &self.cluster, &self.names);
         }
-        self.controller.sync_node_updates(&self.cluster, &self.names);
         let expected = case.pointer("/expect/enqueued").and_then(Value::as_bool).unwrap_or(false);
         Ok(same("enqueued", &expected, &self.controller.is_queued(key)))
     }

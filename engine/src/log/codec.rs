@@ -84,9 +84,45 @@ kinds! {
     73 PodGone { pod };
 }
 
+/// No event has more words than this.
+const WORDS_MAX: usize = 24;
+
+/// The words of one event.
+#[derive(Default)]
+pub(super) struct Words {
+    words: [u32; WORDS_MAX],
+    len: usize,
+}
+
+impl Words {
+    /// Adds one.
+    #[inline]
+    pub fn push(&mut self, word: u32) {
+        self.words[self.len] = word;
+        self.len += 1;
+    }
+
+    /// Takes off the zeros at the end: words that are not there are zero.
+    pub fn trim(&mut self) {
+        while self.len > 0 && self.words[self.len - 1] == 0 {
+            self.len -= 1;
+        }
+    }
+
+    /// Takes all off.
+    pub fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// All of them.
+    pub fn as_slice(&self) -> &[u32] {
+        &self.words[..self.len]
+    }
+}
+
 /// Where a body's words go.
-pub(super) struct Out<'a, 'n> {
-    pub words: &'a mut Vec<u32>,
+pub(super) struct Out<'n> {
+    pub words: Words,
     pub names: EncodeNames<'n>,
     /// The event's time, which timestamps are told relative to.
     pub at: Time,
@@ -133,7 +169,8 @@ impl Wire for i64 {
     #[inline]
     fn put(self, out: &mut Out) {
         let zigzag = ((self << 1) ^ (self >> 63)) as u64;
-        out.words.extend([zigzag as u32, (zigzag >> 32) as u32]);
+        out.words.push(zigzag as u32);
+        out.words.push((zigzag >> 32) as u32);
     }
     #[inline]
     fn get(input: &mut In) -> Result<Self, Wrong> {

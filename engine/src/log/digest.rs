@@ -40,36 +40,44 @@ impl Digest {
 pub(super) struct RunHasher {
     events: Xxh3,
     tables: [Xxh3; TABLES],
-    /// What is not folded in yet; hashing many events at once is several times faster.
-    pending: Vec<u8>,
+    /// What is not folded in yet, in words; hashing many events at once is several times faster.
+    pending: Vec<u32>,
+    /// Room for the same as bytes.
+    bytes: Vec<u8>,
 }
 
-/// Fold in at this many bytes.
-const PENDING_MAX: usize = 64 << 10;
+/// Fold in at this many words.
+const PENDING_MAX: usize = 16 << 10;
 
 impl Default for RunHasher {
     fn default() -> Self {
         RunHasher {
             events: Xxh3::new(),
             tables: std::array::from_fn(|_| Xxh3::new()),
-            pending: Vec::with_capacity(PENDING_MAX + 4096),
+            pending: Vec::with_capacity(PENDING_MAX + 1024),
+            bytes: Vec::new(),
         }
     }
 }
 
 impl RunHasher {
-    /// Adds an event in its canonical form: time, cause distance, the four bytes of the head's second half, words.
+    /// Adds an event in its canonical form: time, cause distance, the four bytes of the head's second half, words; all in
+    /// little-endian order.
+    #[inline]
     pub fn event(&mut self, at: i64, cause_back: u64, meta: [u8; 4], words: impl Iterator<Item = u32>) {
-        let mut fixed = [0; 20];
-        fixed[..8].copy_from_slice(&at.to_le_bytes());
-        fixed[8..16].copy_from_slice(&cause_back.to_le_bytes());
-        fixed[16..].copy_from_slice(&meta);
-        self.pending.extend_from_slice(&fixed);
-        for word in words {
-            self.pending.extend_from_slice(&word.to_le_bytes());
-        }
+        self.pending.extend_from_slice(&[
+            at as u32,
+            (at >> 32) as u32,
+            cause_back as u32,
+            (cause_back >> 32) as u32,
+            u32::from_le_bytes(meta),
+        ]);
+        self.pending.extend(words);
         if self.pending.len() >= PENDING_MAX {
-            self.events.update(&self.pending);
+            let mut bytes = std::mem::take(&mut self.bytes);
+            write_bytes(&self.pending, &mut bytes);
+            self.events.update(&bytes);
+            self.bytes = bytes;
             self.pending.clear();
         }
     }
@@ -89,13 +97,22 @@ impl RunHasher {
 
     /// The digest of everything so far.
     pub fn digest(&self) -> Digest {
-        let mut events = self.events.clone();
-        events.update(&self.pending);
+        let (mut events, mut pending) = (self.events.clone(), Vec::new());
+        write_bytes(&self.pending, &mut pending);
+        events.update(&pending);
         let mut all = Vec::with_capacity(16 * (1 + TABLES));
         all.extend_from_slice(&events.digest128().to_le_bytes());
         for table in &self.tables {
             all.extend_from_slice(&table.digest128().to_le_bytes());
         }
         Digest::of(&all)
+    }
+}
+
+/// Puts words as little-endian bytes in the place of what is in a buffer.
+fn write_bytes(words: &[u32], bytes: &mut Vec<u8>) {
+    bytes.resize(words.len() * 4, 0);
+    for (place, word) in bytes.chunks_exact_mut(4).zip(words) {
+        place.copy_from_slice(&word.to_le_bytes());
     }
 }

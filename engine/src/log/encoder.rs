@@ -1,6 +1,6 @@
 //! Events become the content of a frame, and are folded into the run's digest.
 
-use super::codec::{self, Out};
+use super::codec::{self, Out, Words};
 use super::digest::{Digest, RunHasher};
 use super::encode_names::{EncodeNames, NameTables};
 use super::error::LogError;
@@ -71,7 +71,7 @@ impl Encoder {
         let mut before = events.first().map_or(0, |event| event.at.0);
         let mut seq = self.last;
         let mut out = Out {
-            words: &mut self.payload.words,
+            words: Words::default(),
             names: EncodeNames {
                 names,
                 tables: &mut self.tables,
@@ -89,9 +89,9 @@ impl Encoder {
                 let (dt_us, cause_back) = ((dt >> 32) as u32, (back >> 32) as u32);
                 self.payload.heads.push(Head { dt_us, cause_back, ..Head::default() });
             }
-            let start = out.words.len();
             let (kind, extra) = put_event(event, &mut out);
-            let words = &out.words[start..];
+            let words = out.words.as_slice();
+            self.payload.words.extend_from_slice(words);
             let meta = [kind, event.track as u8, event.flags.with(marks).0 | extra, words.len() as u8];
             out.names.hasher.event(event.at.0, back, meta, words.iter().copied());
             let [kind, track, flags, words] = meta;
@@ -140,11 +140,9 @@ impl Encoder {
 /// Writes an event's words; gives its kind and the flags that tell which optional words follow.
 fn put_event(event: &Event, out: &mut Out) -> (u8, u8) {
     out.at = event.at;
-    let start = out.words.len();
+    out.words.clear();
     let kind = codec::encode(&event.body, out);
-    while out.words.len() > start && out.words.last() == Some(&0) {
-        out.words.pop();
-    }
+    out.words.trim();
     let mut extra = 0;
     if !event.by.is_empty() {
         let by = out.names.sym(event.by);
@@ -158,7 +156,8 @@ fn put_event(event: &Event, out: &mut Out) -> (u8, u8) {
             extra |= ORIGIN;
         }
         origin => {
-            out.words.extend([origin as u32, (origin >> 32) as u32]);
+            out.words.push(origin as u32);
+            out.words.push((origin >> 32) as u32);
             extra |= ORIGIN_WIDE;
         }
     }

@@ -137,10 +137,9 @@ impl Playback {
             Some(body) => self.happen(world, number, event, body)?,
             None => Seq::NONE,
         };
-        self.numbers.resize(number.0 as usize, Seq::NONE);
-        if let Some(last) = self.numbers.last_mut() {
-            *last = happened;
-        }
+        // Numbers of the trace come one after the other.
+        debug_assert_eq!(self.numbers.len() as u64 + 1, number.0);
+        self.numbers.push(happened);
         self.remember(world, event, happened);
         Ok(())
     }

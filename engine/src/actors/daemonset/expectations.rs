@@ -1,5 +1,6 @@
 //! What the controller waits to see before it acts again, after `ControllerExpectations`.
 
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::Key;
@@ -12,8 +13,8 @@ const TIMEOUT: Micros = Micros::seconds(5 * 60);
 /// do not know which pods, and may fall below zero.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Expectations {
-    /// In order of their keys; there are as many as DaemonSets.
-    by_key: Vec<(Key, Expected)>,
+    #[serde(with = "crate::saved::sorted")]
+    by_key: FxHashMap<Key, Expected>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,48 +29,33 @@ impl Expectations {
     pub fn set(&mut self, key: Key, creations: usize, deletions: usize, now: Time) {
         let count = |n| i64::try_from(n).unwrap_or(i64::MAX);
         let expected = Expected { creations: count(creations), deletions: count(deletions), since: now };
-        match self.place(key) {
-            Ok(at) => self.by_key[at].1 = expected,
-            Err(at) => self.by_key.insert(at, (key, expected)),
-        }
+        self.by_key.insert(key, expected);
     }
 
     /// Forgets what is expected.
     pub fn forget(&mut self, key: Key) {
-        if let Ok(at) = self.place(key) {
-            self.by_key.remove(at);
-        }
+        self.by_key.remove(&key);
     }
 
     /// Takes note of creations that were seen, or that failed.
     pub fn creations_observed(&mut self, key: Key, count: usize) {
-        if let Some(expected) = self.get_mut(key) {
+        if let Some(expected) = self.by_key.get_mut(&key) {
             expected.creations -= i64::try_from(count).unwrap_or(i64::MAX);
         }
     }
 
     /// Takes note of a deletion that was seen.
     pub fn deletion_observed(&mut self, key: Key) {
-        if let Some(expected) = self.get_mut(key) {
+        if let Some(expected) = self.by_key.get_mut(&key) {
             expected.deletions -= 1;
         }
     }
 
     /// Whether everything was seen, or it is no use to wait longer.
     pub fn satisfied(&self, key: Key, now: Time) -> bool {
-        self.place(key).map_or(true, |at| {
-            let expected = self.by_key[at].1;
+        self.by_key.get(&key).is_none_or(|expected| {
             (expected.creations <= 0 && expected.deletions <= 0) || now - expected.since > TIMEOUT
         })
-    }
-
-    fn place(&self, key: Key) -> Result<usize, usize> {
-        self.by_key.binary_search_by_key(&key, |entry| entry.0)
-    }
-
-    fn get_mut(&mut self, key: Key) -> Option<&mut Expected> {
-        let at = self.place(key).ok()?;
-        Some(&mut self.by_key[at].1)
     }
 }
 

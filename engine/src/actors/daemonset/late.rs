@@ -81,7 +81,6 @@ impl LateDaemonSetController {
     /// After `EnsureReady`: a sync of what is not up to date fails, and is tried again later and later.
     fn hold_back(&mut self, context: &Context<'_>) {
         let controller = &mut self.controller;
-        controller.sync_node_updates(&self.seen, context.names);
         let state = &mut controller.state;
         state.queue.advance(context.now, context.names);
         let (flights, own) = (&state.flights, &self.own);

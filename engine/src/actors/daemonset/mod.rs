@@ -56,7 +56,7 @@ use flight::{Flight, Write};
 use views::{Scene, Views};
 
 use crate::cluster::{Change, Cluster, Object};
-use crate::event::{Event, Kind, Kinds, WorkloadStatus};
+use crate::event::{Body, Event, Kind, Kinds, Track, WorkloadStatus};
 use crate::names::{DocId, Names, NodeId, ObjectId, Seq, Sym, sym};
 use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
@@ -106,9 +106,6 @@ pub struct DaemonSetController {
     hashes: BTreeMap<DocId, Sym>,
     /// The order in which nodes are taken where any will do, if it is not that of their names.
     turns: Option<Turns>,
-    /// By number of node: in which round of node updates it was last queued.
-    queued: Vec<u32>,
-    round: u32,
     syncs: u64,
     /// Room for the next sync.
     spare: SyncOutcome,
@@ -119,8 +116,6 @@ pub struct DaemonSetController {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct State {
     queue: queue::WorkQueue,
-    /// Nodes whose labels or taints changed, with the event that said so.
-    nodes: Vec<(NodeId, Seq)>,
     expectations: expectations::Expectations,
     backoff: backoff::Backoff,
     /// Syncs whose writes are not all out.
@@ -149,8 +144,6 @@ impl DaemonSetController {
             observer: None,
             hashes: BTreeMap::new(),
             turns: None,
-            queued: Vec::new(),
-            round: 1,
             syncs: 0,
             spare: SyncOutcome::default(),
             scratch: sync::Scratch::default(),
@@ -206,7 +199,11 @@ impl DaemonSetController {
         self.syncs += 1;
         // Where writes may have to wait, even a sync that does nothing waits for its turn behind them.
         let at_once = !self.writes_may_wait() && self.observer.is_none();
-        if at_once && self.has_nothing_to_do(key, seen, context) {
+        if at_once && let Some((object, status)) = self.routine(key, seen, context) {
+            if let Some(status) = status {
+                context.emit(Track::DaemonSet, woken_by, Body::Synced { object });
+                context.emit(Track::DaemonSet, woken_by, Body::StatusWritten { object, status });
+            }
             self.state.queue.forget(key);
             return;
         }
@@ -242,16 +239,22 @@ impl DaemonSetController {
         self.settings.client.is_some() || self.settings.sync_us > Micros::ZERO
     }
 
-    /// Whether a sync would certainly do nothing: the last one had nothing to do but to write a status, nothing of the
-    /// DaemonSet has changed since, and the status is right.
-    fn has_nothing_to_do(&mut self, key: Key, seen: &Cluster, context: &Context<'_>) -> bool {
-        let object = seen.find_object(sym::DAEMON_SET, key.namespace, key.name);
-        let Some(object) = object.filter(|_| self.state.expectations.satisfied(key, context.now)) else {
-            return false;
-        };
-        let indexes = self.views.indexes(seen, context.names);
-        let counts = indexes.and_then(|indexes| indexes.settled(object, context.names, context.now));
-        counts.is_some_and(|counts| sync::status_to_write(&counts, object, Some(object.generation)).is_none())
+    /// The object and the status to write, if any, of a sync that certainly has nothing else to do. Most are such: a pod
+    /// got ready, and it is counted. What [`DaemonSetController::decide`] decides on is not even looked at.
+    fn routine(
+        &mut self,
+        key: Key,
+        seen: &Cluster,
+        context: &Context<'_>,
+    ) -> Option<(ObjectId, Option<WorkloadStatus>)> {
+        let object = seen.find_object(sym::DAEMON_SET, key.namespace, key.name)?;
+        let spec = object.daemon_set().filter(|_| object.deleting.is_none())?;
+        if !self.state.expectations.satisfied(key, context.now) {
+            return None;
+        }
+        let scene = Scene { cluster: seen, names: context.names, object, spec };
+        let counts = self.views.indexes(seen, context.names)?.routine(&scene, context.now)?;
+        Some((object.id, sync::status_to_write(&counts, object, Some(object.generation))))
     }
 
     /// Writes what the syncs under way have decided, as far as the client's rate limit lets it through. Says whether
@@ -404,7 +407,6 @@ impl DaemonSetController {
 
     /// Does what is due, on the cluster as it is seen; what is written meets the cluster as it is.
     fn act_on(&mut self, seen: &Cluster, context: &mut Context<'_>) {
-        self.sync_node_updates(seen, context.names);
         self.state.queue.advance(context.now, context.names);
         loop {
             while self.state.flights.len() < self.settings.concurrent_syncs.max(1) {
@@ -418,16 +420,6 @@ impl DaemonSetController {
             }
         }
         self.state.backoff.sweep(self.settings.backoff_bounds(), context.now);
-    }
-
-    /// Hands the node updates that are waiting to `syncNodeUpdate`.
-    pub(crate) fn sync_node_updates(&mut self, cluster: &Cluster, names: &Names) {
-        self.round = self.round.wrapping_add(1);
-        let mut nodes = std::mem::take(&mut self.state.nodes);
-        for (node, cause) in nodes.drain(..) {
-            self.sync_node_update(node, cause, cluster, names);
-        }
-        self.state.nodes = nodes;
     }
 }
 
@@ -487,7 +479,7 @@ impl Actor for DaemonSetController {
         let State { queue, flights, client, .. } = &self.state;
         let busy = |key| flights.iter().any(|flight| flight.key == key);
         let idle = flights.len() < self.settings.concurrent_syncs.max(1);
-        if !self.state.nodes.is_empty() || (idle && queue.has_ready(busy)) {
+        if idle && queue.has_ready(busy) {
             return Some(Time::MIN);
         }
         let ripe = flights.iter().map(|flight| flight.not_before.unwrap_or(Time::MIN)).min();

@@ -52,26 +52,26 @@ pub(super) fn allows_surge(strategy: &UpdateStrategy) -> bool {
 
 /// A node's pods as a rolling update sees them, after `findUpdatedPodsOnNode`.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Stage {
+pub(super) enum Stage<'a> {
     /// Several new or several old pods: left to `manage`.
     Unclear,
     /// No pod that stays.
     Empty,
     /// Only a pod of the current template.
-    New(DaemonPod),
+    New(&'a DaemonPod),
     /// Only a pod of another template.
-    Old(DaemonPod),
+    Old(&'a DaemonPod),
     /// Both.
-    Both { new: DaemonPod, old: DaemonPod },
+    Both { new: &'a DaemonPod, old: &'a DaemonPod },
 }
 
-impl Stage {
+impl<'a> Stage<'a> {
     /// Looks at a node's pods.
-    pub fn of(pods: &[DaemonPod], rules: &Rules) -> Stage {
+    pub fn of(pods: &'a [DaemonPod], rules: &Rules) -> Stage<'a> {
         let (mut new, mut old) = (None, None);
         for pod in pods.iter().filter(|pod| !pod.terminating) {
             let place = if pod.updated(rules) { &mut new } else { &mut old };
-            if place.replace(*pod).is_some() {
+            if place.replace(pod).is_some() {
                 return Stage::Unclear;
             }
         }
@@ -121,15 +121,15 @@ pub(super) fn step(fleet: &Fleet, limits: &Limits, rules: &Rules, names: &Names)
 }
 
 /// Without surge: old pods that are not available all go; of the others as many as may be unavailable.
-fn replace(groups: impl Iterator<Item = Stage>, limits: &Limits, rules: &Rules) -> Step {
+fn replace<'a>(groups: impl Iterator<Item = Stage<'a>>, limits: &Limits, rules: &Rules) -> Step {
     let (mut unavailable, mut replacements, mut candidates) = (0, Vec::new(), Vec::new());
     for stage in groups {
         match stage {
             Stage::Unclear | Stage::Empty | Stage::Both { .. } => unavailable += 1,
             Stage::New(new) => unavailable += i64::from(!new.available(rules)),
-            Stage::Old(old) if old.available(rules) => candidates.push(old),
+            Stage::Old(old) if old.available(rules) => candidates.push(*old),
             Stage::Old(old) => {
-                replacements.push(old);
+                replacements.push(*old);
                 unavailable += 1;
             }
         }
@@ -142,8 +142,8 @@ fn replace(groups: impl Iterator<Item = Stage>, limits: &Limits, rules: &Rules) 
 
 /// With surge: a new pod goes beside an old one, freely where the old one is not available, else on as many
 /// nodes as `maxSurge` says; the old one goes when the new one is available.
-fn surge(
-    groups: impl Iterator<Item = (NodeId, Option<Eligibility>, Stage)>,
+fn surge<'a>(
+    groups: impl Iterator<Item = (NodeId, Option<Eligibility>, Stage<'a>)>,
     limits: &Limits,
     rules: &Rules,
     names: &Names,
@@ -160,16 +160,16 @@ fn surge(
         match stage {
             Stage::Unclear => surging += 1,
             Stage::Empty | Stage::New(_) => {}
-            Stage::Both { new, old } if new.available(rules) => step.deletes.push(old),
+            Stage::Both { new, old } if new.available(rules) => step.deletes.push(*old),
             Stage::Both { .. } => surging += 1,
             Stage::Old(old) => {
                 let Some(eligibility) = eligibility else {
                     return Err(SyncError::NodeMissing { node: names.node_name(node).to_owned() });
                 };
                 match (eligibility.should_run, counted) {
-                    (false, false) => step.deletes.push(old),
+                    (false, false) => step.deletes.push(*old),
                     (true, false) => step.creates.push(node),
-                    (false, true) => unwanted.push(old),
+                    (false, true) => unwanted.push(*old),
                     (true, true) => candidates.push(node),
                 }
             }

@@ -67,16 +67,33 @@ impl DaemonSetController {
         }
     }
 
+    /// Puts into the queue the DaemonSets that a node's change is news to, after `syncNodeUpdate`, which upstream calls
+    /// as soon as it can for every node whose labels or taints changed. Only bound pods count; who owns them is told by
+    /// name.
     fn wake_node(&mut self, node: NodeId, seen: &Seen<'_>) {
-        if !seen.change.effective {
+        let Seen { seq, cluster, names, .. } = *seen;
+        let Some(present) = cluster.present_node(node).filter(|_| seen.change.effective) else { return };
+        if let Some(indexes) = self.views.indexes(cluster, names) {
+            indexes.news(node).for_each(|key| self.state.queue.add(key, seq));
             return;
         }
-        // Thousands of nodes may join in one moment, so whether one is queued is not looked up in the queue.
-        if self.queued.len() <= node.index() {
-            self.queued.resize(node.index() + 1, 0);
-        }
-        if std::mem::replace(&mut self.queued[node.index()], self.round) != self.round {
-            self.state.nodes.push((node, seen.seq));
+        for (object, spec) in cluster.daemon_sets() {
+            let eligibility = self.views.eligibility(object, spec, node, present, names);
+            let scheduled = present.pods.iter().any(|id| {
+                let owner = cluster.pod(*id).and_then(|pod| pod.owner).map(|owner| names.object_key(owner));
+                owner.is_some_and(|owner| {
+                    (owner.kind, owner.namespace, owner.name)
+                        == (sym::DAEMON_SET, object.key.namespace, object.key.name)
+                })
+            });
+            let news = if scheduled {
+                !eligibility.should_continue || object.status.misscheduled > 0
+            } else {
+                eligibility.should_run
+            };
+            if news {
+                self.state.queue.add(Key::of(object), seq);
+            }
         }
     }
 
@@ -179,34 +196,6 @@ impl DaemonSetController {
         let labels = seen.cluster.pod_labels(id);
         for object in grouping::selecting(seen.cluster, seen.names, pod.namespace, labels) {
             self.state.queue.add(Key::of(object), seen.seq);
-        }
-    }
-
-    /// Puts into the queue the DaemonSets that a node's change is news to, after `syncNodeUpdate`. Only bound
-    /// pods count; who owns them is told by name.
-    pub(super) fn sync_node_update(&mut self, node: NodeId, cause: Seq, cluster: &Cluster, names: &Names) {
-        let Some(present) = cluster.present_node(node) else { return };
-        if let Some(indexes) = self.views.indexes(cluster, names) {
-            indexes.news(node).for_each(|key| self.state.queue.add(key, cause));
-            return;
-        }
-        for (object, spec) in cluster.daemon_sets() {
-            let eligibility = self.views.eligibility(object, spec, node, present, names);
-            let scheduled = present.pods.iter().any(|id| {
-                let owner = cluster.pod(*id).and_then(|pod| pod.owner).map(|owner| names.object_key(owner));
-                owner.is_some_and(|owner| {
-                    (owner.kind, owner.namespace, owner.name)
-                        == (sym::DAEMON_SET, object.key.namespace, object.key.name)
-                })
-            });
-            let news = if scheduled {
-                !eligibility.should_continue || object.status.misscheduled > 0
-            } else {
-                eligibility.should_run
-            };
-            if news {
-                self.state.queue.add(Key::of(object), cause);
-            }
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::{Change, Cluster, Pod};
 use crate::disruption::{Budgets, Verdict};
 use crate::drain::{DrainOptions, aggregate};
-use crate::event::{Body, Event, Track, Why};
+use crate::event::{Body, Event, Kind, Kinds, Track, Why};
 use crate::names::{DocId, Names, NodeId, PodId, Seq};
 use crate::saved::{SaveError, pack, unpack};
 use crate::sim::{Actor, Context};
@@ -276,15 +276,39 @@ impl Actor for Drains {
         "drains"
     }
 
+    /// Pods' events give a drain another chance, nodes' do not.
+    fn interests(&self) -> Kinds {
+        const INTERESTS: Kinds = Kinds::of(&[
+            Kind::DrainRequested,
+            Kind::Applied,
+            Kind::Scaled,
+            Kind::DeleteRequested,
+            Kind::ObjectRemoved,
+            Kind::RolloutUndone,
+            Kind::StatusWritten,
+            Kind::PodCreated,
+            Kind::PodDeleted,
+            Kind::PodAdopted,
+            Kind::PodReleased,
+            Kind::PodLabelSet,
+            Kind::PodLabelRemoved,
+            Kind::PodBound,
+            Kind::PodUnschedulable,
+            Kind::PodNominated,
+            Kind::PodPhaseSet,
+            Kind::PodConditionSet,
+            Kind::PodRestarted,
+            Kind::PodGone,
+        ]);
+        INTERESTS
+    }
+
     fn observe(&mut self, seq: Seq, event: &Event, change: &Change, _cluster: &Cluster, _names: &Names) {
         self.now = event.at;
         if let Body::DrainRequested { node, options } = event.body {
             self.requested.push(Request { node, options, seq, at: event.at });
         }
-        if !change.effective
-            || self.running.is_empty()
-            || event.body.node().is_some() && !is_pods(&event.body)
-        {
+        if !change.effective || self.running.is_empty() {
             return;
         }
         let gone = match event.body {
@@ -322,11 +346,6 @@ impl Actor for Drains {
         *self = unpack(saved)?;
         Ok(())
     }
-}
-
-/// Whether an event that names a node is about a pod all the same.
-fn is_pods(body: &Body) -> bool {
-    body.pod().is_some()
 }
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ pub(super) fn becomes_available(pod: &DaemonPod, rules: &Rules) -> Option<Time> 
 
 impl Role {
     /// The role of a node, and whether its pod counts as available.
-    pub fn of(stage: &Stage, rules: &Rules) -> (Role, bool) {
+    pub fn of(stage: &Stage<'_>, rules: &Rules) -> (Role, bool) {
         let either = |available, no, yes| if available { yes } else { no };
         match stage {
             Stage::Unclear => (Role::Unclear, false),
@@ -194,6 +194,13 @@ impl Sets {
             }
             _ => {}
         }
+    }
+
+    /// Whether it is no node's turn.
+    pub fn are_empty(&self) -> bool {
+        let [[a, b], [c, d]] = &self.old;
+        let others = [&self.needy, &self.look, &self.homeless, &self.both_available];
+        others.into_iter().chain([a, b, c, d, &self.old_missing]).all(Ranks::is_empty)
     }
 
     pub fn clear(&mut self) {

@@ -147,10 +147,20 @@ impl Indexes {
         }
     }
 
-    /// The counters of a DaemonSet whose last sync had nothing to do but to write a status, if nothing has changed since.
-    pub fn settled(&mut self, object: &Object, names: &Names, now: Time) -> Option<Counts> {
+    /// The counters of a DaemonSet whose sync has nothing to do but to write a status.
+    pub fn routine(&mut self, scene: &Scene<'_>, now: Time) -> Option<Counts> {
+        let Scene { cluster, names, object, spec } = *scene;
         let slot = self.slot(object.id, names)?;
-        self.list[slot].settled(object.applied, now)
+        let Indexes { list, order, masks, links, strays, .. } = self;
+        let index = &mut list[slot];
+        if let Some(counts) = index.settled(object.applied, now) {
+            return Some(counts);
+        }
+        let history = index.history(object.applied)?;
+        let rules = Rules::of(spec, history.hash, now);
+        let shared = Shared { order, masks, links, strays };
+        index.refresh(&mut Upkeep { cluster, names, object, spec, rules: &rules, shared });
+        index.idle(spec, &history)
     }
 
     /// The DaemonSets that a change of a node that exists is news to.

@@ -15,7 +15,7 @@ use crate::actors::daemonset::manage;
 use crate::actors::daemonset::name_order::NameOrder;
 use crate::actors::daemonset::pod::{DaemonPod, Rules};
 use crate::actors::daemonset::revision::History;
-use crate::actors::daemonset::rollout::Stage;
+use crate::actors::daemonset::rollout::{Limits, Stage};
 use crate::actors::daemonset::status::Counts;
 use crate::cluster::{Cluster, DaemonSet, Object, Pod};
 use crate::names::{Names, NodeId, ObjectId, PodId, Seq, ShapeId, Sym};
@@ -145,6 +145,22 @@ impl Index {
     pub fn settled(&self, applied: Seq, now: Time) -> Option<Counts> {
         let waits = self.timers.first().is_none_or(|timer| timer.0 > now);
         (self.settled && waits && self.claimed_as_of == applied).then_some(self.total)
+    }
+
+    /// The counters, if a sync has nothing to do but to write a status. It is up to date for the rules of the sync.
+    pub fn idle(&mut self, spec: &DaemonSet, history: &History) -> Option<Counts> {
+        let waits = spec.min_ready_seconds > 0 && self.total.ready != self.total.available;
+        let idle = !waits
+            && history.duplicates == 0
+            && self.sets.are_empty()
+            && self.adopts.is_empty()
+            && self.releases.is_empty()
+            && Limits::resolve(&spec.strategy, i64::from(self.total.desired)).is_ok()
+            && history.beyond_limit(spec.revision_history_limit, |hash| self.is_live(hash)).is_empty();
+        if idle {
+            self.settle();
+        }
+        idle.then_some(self.total)
     }
 
     fn cell(&mut self, node: NodeId) -> &mut Cell {

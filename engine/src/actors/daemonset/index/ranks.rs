@@ -9,9 +9,15 @@ const LEVELS: usize = 4;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ranks {
     levels: [Vec<u64>; LEVELS],
+    len: u32,
 }
 
 impl Ranks {
+    /// Whether there is no member.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// Adds a rank. Says whether it is new.
     pub fn insert(&mut self, rank: Rank) -> bool {
         let mut at = rank as usize;
@@ -30,6 +36,7 @@ impl Ranks {
             }
             at = word;
         }
+        self.len += 1;
         true
     }
 
@@ -48,11 +55,13 @@ impl Ranks {
             }
             at = word;
         }
+        self.len -= 1;
         true
     }
 
     /// Takes all out.
     pub fn clear(&mut self) {
+        self.len = 0;
         self.levels.iter_mut().for_each(Vec::clear);
     }
 
@@ -124,6 +133,7 @@ mod tests {
                 assert_eq!(ranks.remove(rank), expected.remove(&rank));
             }
             assert_eq!(ranks.next(rank), expected.range(rank..).next().copied());
+            assert_eq!(ranks.is_empty(), expected.is_empty());
             if step % 4_000 == 0 {
                 assert!(ranks.iter().eq(expected.iter().copied()));
             }

@@ -36,7 +36,7 @@ impl Indexed<'_> {
         pods: &mut Vec<DaemonPod>,
     ) {
         let old = |pods: &[DaemonPod]| match Stage::of(pods, rules) {
-            Stage::Old(old) | Stage::Both { old, .. } => Some(old),
+            Stage::Old(old) | Stage::Both { old, .. } => Some(*old),
             _ => None,
         };
         for node in self.nodes(ranks) {
