@@ -4,6 +4,7 @@
 //! goes to the end of its line.
 
 use super::decode_names::{LogNames, Wrong, effect};
+use super::digest::HEAD_WORDS;
 use super::encode_names::EncodeNames;
 use crate::event::{Body, ConditionStatus, Phase, PodCondition, Propagation, Why, WorkloadStatus};
 use crate::names::{
@@ -87,36 +88,50 @@ kinds! {
 /// No event has more words than this.
 const WORDS_MAX: usize = 24;
 
-/// The words of one event.
-#[derive(Default)]
+/// The words of one event, with room for its canonical head before them.
 pub(super) struct Words {
-    words: [u32; WORDS_MAX],
-    len: usize,
+    words: [u32; HEAD_WORDS + WORDS_MAX],
+    end: usize,
 }
 
 impl Words {
+    /// No words.
+    pub fn new() -> Words {
+        Words { words: [0; HEAD_WORDS + WORDS_MAX], end: HEAD_WORDS }
+    }
+
     /// Adds one.
     #[inline]
     pub fn push(&mut self, word: u32) {
-        self.words[self.len] = word;
-        self.len += 1;
+        self.words[self.end] = word;
+        self.end += 1;
     }
 
     /// Takes off the zeros at the end: words that are not there are zero.
+    #[inline]
     pub fn trim(&mut self) {
-        while self.len > 0 && self.words[self.len - 1] == 0 {
-            self.len -= 1;
+        while self.end > HEAD_WORDS && self.words[self.end - 1] == 0 {
+            self.end -= 1;
         }
     }
 
     /// Takes all off.
+    #[inline]
     pub fn clear(&mut self) {
-        self.len = 0;
+        self.end = HEAD_WORDS;
     }
 
     /// All of them.
+    #[inline]
     pub fn as_slice(&self) -> &[u32] {
-        &self.words[..self.len]
+        &self.words[HEAD_WORDS..self.end]
+    }
+
+    /// A head, and all of them.
+    #[inline]
+    pub fn headed(&mut self, head: [u32; HEAD_WORDS]) -> &[u32] {
+        self.words[..HEAD_WORDS].copy_from_slice(&head);
+        &self.words[..self.end]
     }
 }
 

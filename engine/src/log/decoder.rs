@@ -4,7 +4,7 @@ use rkyv::rend::u32_le;
 
 use super::codec::{self, In};
 use super::decode_names::{LogNames, Wrong};
-use super::digest::RunHasher;
+use super::digest::{RunHasher, canonical_head};
 use super::encoder::{BY, EVENT_FLAGS, FILLER, ORIGIN, ORIGIN_WIDE};
 use super::error::LogError;
 use super::frame::FrameHeader;
@@ -118,7 +118,7 @@ impl Decoder {
             out.push(self.event(head, at, *seq, back, mine)?);
             if let Some(hasher) = &mut self.hasher {
                 let meta = [head.kind, head.track, head.flags, head.words];
-                hasher.event(at.0, back, meta, mine.iter().map(|word| word.to_native()));
+                hasher.event(canonical_head(at.0, back, meta), mine.iter().map(|word| word.to_native()));
             }
         }
         if !words.is_empty() {

@@ -46,6 +46,16 @@ pub(super) struct RunHasher {
     bytes: Vec<u8>,
 }
 
+/// How many words the head of an event has in its canonical form.
+pub(super) const HEAD_WORDS: usize = 5;
+
+/// The head of an event in its canonical form: time, cause distance, the four bytes of the stored head's second half.
+#[inline]
+pub(super) fn canonical_head(at: i64, cause_back: u64, meta: [u8; 4]) -> [u32; HEAD_WORDS] {
+    let (at, back) = (at as u64, cause_back);
+    [at as u32, (at >> 32) as u32, back as u32, (back >> 32) as u32, u32::from_le_bytes(meta)]
+}
+
 /// Fold in at this many words.
 const PENDING_MAX: usize = 16 << 10;
 
@@ -61,18 +71,23 @@ impl Default for RunHasher {
 }
 
 impl RunHasher {
-    /// Adds an event in its canonical form: time, cause distance, the four bytes of the head's second half, words; all in
-    /// little-endian order.
+    /// Adds an event in its canonical form: its head, then its words; all in little-endian order.
     #[inline]
-    pub fn event(&mut self, at: i64, cause_back: u64, meta: [u8; 4], words: impl Iterator<Item = u32>) {
-        self.pending.extend_from_slice(&[
-            at as u32,
-            (at >> 32) as u32,
-            cause_back as u32,
-            (cause_back >> 32) as u32,
-            u32::from_le_bytes(meta),
-        ]);
+    pub fn event(&mut self, head: [u32; HEAD_WORDS], words: impl Iterator<Item = u32>) {
+        self.pending.extend_from_slice(&head);
         self.pending.extend(words);
+        self.fold_in();
+    }
+
+    /// The same of an event whose head and words lie one after the other.
+    #[inline]
+    pub fn whole_event(&mut self, words: &[u32]) {
+        self.pending.extend_from_slice(words);
+        self.fold_in();
+    }
+
+    #[inline]
+    fn fold_in(&mut self) {
         if self.pending.len() >= PENDING_MAX {
             let mut bytes = std::mem::take(&mut self.bytes);
             write_bytes(&self.pending, &mut bytes);

@@ -1,10 +1,10 @@
 //! Events become the content of a frame, and are folded into the run's digest.
 
 use super::codec::{self, Out, Words};
-use super::digest::{Digest, RunHasher};
+use super::digest::{Digest, RunHasher, canonical_head};
 use super::encode_names::{EncodeNames, NameTables};
 use super::error::LogError;
-use super::payload::{Delta, Head, Payload};
+use super::payload::{Delta, Payload};
 use crate::event::{Event, Flags};
 use crate::names::{Names, Seq};
 use crate::time::Time;
@@ -64,54 +64,53 @@ impl Encoder {
 
     /// Encodes a batch; every event gets `marks` in addition to its own. After an error nothing has changed.
     pub fn encode(&mut self, names: &Names, events: &[Event], marks: Flags) -> Result<&Payload, LogError> {
-        self.check(events)?;
         self.payload.clear();
         self.delta.clear();
         self.delta.base = self.tables.counts();
+        self.fold::<true>(names, events, marks)?;
+        if !self.delta.is_empty() {
+            self.payload.deltas.push(std::mem::take(&mut self.delta));
+        }
+        Ok(&self.payload)
+    }
+
+    /// The same for a batch that is not to be kept.
+    pub fn digest_only(&mut self, names: &Names, events: &[Event], marks: Flags) -> Result<(), LogError> {
+        self.delta.clear();
+        self.fold::<false>(names, events, marks)
+    }
+
+    fn fold<const KEEP: bool>(
+        &mut self,
+        names: &Names,
+        events: &[Event],
+        marks: Flags,
+    ) -> Result<(), LogError> {
+        self.check(events)?;
         let mut before = events.first().map_or(0, |event| event.at.0);
         let mut seq = self.last;
-        let mut out = Out {
-            words: Words::default(),
-            names: EncodeNames {
-                names,
-                tables: &mut self.tables,
-                delta: &mut self.delta,
-                hasher: &mut self.hasher,
-            },
-            at: Time::default(),
-        };
+        let names =
+            EncodeNames { names, tables: &mut self.tables, delta: &mut self.delta, hasher: &mut self.hasher };
+        let mut out = Out { words: Words::new(), names, at: Time::default() };
         for event in events {
             seq = seq.next();
             let dt = event.at.0.wrapping_sub(before) as u64;
             let back = if event.cause == Seq::NONE { 0 } else { seq.0 - event.cause.0 };
             before = event.at.0;
-            if (dt | back) >> 32 != 0 {
-                let (dt_us, cause_back) = ((dt >> 32) as u32, (back >> 32) as u32);
-                self.payload.heads.push(Head { dt_us, cause_back, ..Head::default() });
-            }
             let (kind, extra) = put_event(event, &mut out);
             let words = out.words.as_slice();
-            self.payload.words.extend_from_slice(words);
             let meta = [kind, event.track as u8, event.flags.with(marks).0 | extra, words.len() as u8];
-            out.names.hasher.event(event.at.0, back, meta, words.iter().copied());
-            let [kind, track, flags, words] = meta;
-            self.payload.heads.push(Head {
-                dt_us: dt as u32,
-                cause_back: back as u32,
-                kind,
-                track,
-                flags,
-                words,
-            });
-        }
-        if !self.delta.is_empty() {
-            self.payload.deltas.push(std::mem::take(&mut self.delta));
+            if KEEP {
+                self.payload.push(dt, back, meta, words);
+            }
+            let head = canonical_head(event.at.0, back, meta);
+            out.names.hasher.whole_event(out.words.headed(head));
         }
         if let Some(last) = events.last() {
             self.last = seq;
             self.last_time = Some(last.at);
         }
-        Ok(&self.payload)
+        Ok(())
     }
 
     /// Whether all events can be stored.
@@ -181,7 +180,7 @@ impl Identity {
     /// # Errors
     /// As [`super::Writer::append`]; nothing was added.
     pub fn add(&mut self, names: &Names, events: &[Event]) -> Result<Seq, LogError> {
-        self.encoder.encode(names, events, Flags::NONE)?;
+        self.encoder.digest_only(names, events, Flags::NONE)?;
         Ok(self.encoder.last())
     }
 
@@ -190,7 +189,7 @@ impl Identity {
     /// # Errors
     /// As [`super::Writer::append_genesis`]; nothing was added.
     pub fn add_genesis(&mut self, names: &Names, events: &[Event]) -> Result<Seq, LogError> {
-        self.encoder.encode(names, events, Flags::GENESIS)?;
+        self.encoder.digest_only(names, events, Flags::GENESIS)?;
         Ok(self.encoder.last())
     }
 

@@ -50,6 +50,20 @@ impl Payload {
         rkyv::api::high::to_bytes_in(self, buffer)
     }
 
+    /// Adds an event: how much later it is than the one before, how far back its cause lies, the second half of its
+    /// head, its words.
+    #[inline]
+    pub fn push(&mut self, dt_us: u64, cause_back: u64, meta: [u8; 4], words: &[u32]) {
+        if (dt_us | cause_back) >> 32 != 0 {
+            let (dt_us, cause_back) = ((dt_us >> 32) as u32, (cause_back >> 32) as u32);
+            self.heads.push(Head { dt_us, cause_back, ..Head::default() });
+        }
+        let [kind, track, flags, count] = meta;
+        let (dt_us, cause_back) = (dt_us as u32, cause_back as u32);
+        self.heads.push(Head { dt_us, cause_back, kind, track, flags, words: count });
+        self.words.extend_from_slice(words);
+    }
+
     /// Forgets the batch and keeps the room.
     pub fn clear(&mut self) {
         self.deltas.clear();

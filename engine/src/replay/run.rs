@@ -361,6 +361,9 @@ impl Run<'_> {
     }
 
     fn inject(&mut self, now: Time, which: impl Fn(Option<Time>) -> bool) -> Result<(), ReplayError> {
+        if self.injections.is_empty() {
+            return Ok(());
+        }
         while self.injections.front().is_some_and(|injection| which(injection.at)) {
             let Some(injection) = self.injections.pop_front() else { return Ok(()) };
             self.injected += 1;

@@ -27,6 +27,13 @@ pub trait Actor {
     /// when the actor observes or acts.
     fn due(&self) -> Option<Time>;
 
+    /// Observes an event, and says when there is something to do after it: both in one, since it is called for every
+    /// event and every actor whom it concerns. [`Time::MAX`] stands for never.
+    fn learn(&mut self, seq: Seq, event: &Event, change: &Change, cluster: &Cluster, names: &Names) -> Time {
+        self.observe(seq, event, change, cluster, names);
+        self.due().unwrap_or(Time::MAX)
+    }
+
     /// Does what is due now, and leaves its answers in the context. Answers are applied, in order, after the
     /// call: within a call the cluster is as it was at its beginning.
     fn act(&mut self, context: &mut Context<'_>);

@@ -120,15 +120,12 @@ impl World {
 
     /// Shows an actor an event that has been applied.
     fn show(&mut self, actor: usize, seq: Seq, event: &Event, change: &Change) {
-        let observer = &mut self.actors[actor];
-        observer.observe(seq, event, change, &self.cluster, &self.names);
-        let due = observer.due();
+        let due = self.actors[actor].learn(seq, event, change, &self.cluster, &self.names);
         self.set_due(actor, due);
     }
 
     /// Takes note of when an actor has something to do.
-    fn set_due(&mut self, actor: usize, due: Option<Time>) {
-        let due = due.unwrap_or(Time::MAX);
+    fn set_due(&mut self, actor: usize, due: Time) {
         let before = std::mem::replace(&mut self.dues[actor], due);
         if due <= self.soonest {
             self.soonest = due;
@@ -151,7 +148,7 @@ impl World {
         let (cluster, names) = (&self.cluster, &mut self.names);
         self.actors[actor].act(&mut Context { now, cluster, names, out: &mut drafts });
         let due = self.actors[actor].due();
-        self.set_due(actor, due);
+        self.set_due(actor, due.unwrap_or(Time::MAX));
         let answered = !drafts.is_empty();
         for draft in drafts.drain(..) {
             self.happen(Event { cause: draft.cause, ..Event::new(now, draft.track, draft.body) })?;

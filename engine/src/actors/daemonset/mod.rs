@@ -108,7 +108,7 @@ pub struct DaemonSetController {
     turns: Option<Turns>,
     syncs: u64,
     /// Room for the next sync.
-    spare: SyncOutcome,
+    spare: Option<Box<SyncOutcome>>,
     scratch: sync::Scratch,
 }
 
@@ -145,7 +145,7 @@ impl DaemonSetController {
             hashes: BTreeMap::new(),
             turns: None,
             syncs: 0,
-            spare: SyncOutcome::default(),
+            spare: None,
             scratch: sync::Scratch::default(),
         }
     }
@@ -229,9 +229,9 @@ impl DaemonSetController {
         }
         if let Some(observer) = &self.observer {
             // Nobody listening any more is no reason to stop.
-            let _ = observer.send((key, out));
+            let _ = observer.send((key, *out));
         } else {
-            self.spare = out;
+            self.spare = Some(out);
         }
     }
 
@@ -339,12 +339,14 @@ impl DaemonSetController {
         cluster: &Cluster,
         names: &mut Names,
         now: Time,
-    ) -> SyncOutcome {
+    ) -> Box<SyncOutcome> {
         let object = cluster.find_object(sym::DAEMON_SET, key.namespace, key.name);
         let Some((object, spec)) = object.and_then(|object| Some((object, object.daemon_set()?))) else {
             self.state.expectations.forget(key);
-            return SyncOutcome::default();
+            return Box::default();
         };
+        let mut out = self.spare.take().unwrap_or_default();
+        out.clear();
         let mut afterwards = api::AfterwardsApi::new(cluster, object, spec);
         let seen_at_once = api.is_some();
         let mut sync = sync::Sync {
@@ -364,7 +366,7 @@ impl DaemonSetController {
             hashes: &self.hashes,
             turns: self.turns.as_ref(),
             touched: self.state.touched.get(object.id.index()).map_or(&[], Vec::as_slice),
-            out: std::mem::take(&mut self.spare).emptied(),
+            out,
             scratch: &mut self.scratch,
         };
         // What is not looked at in this sync alone is kept.
@@ -477,6 +479,9 @@ impl Actor for DaemonSetController {
 
     fn due(&self) -> Option<Time> {
         let State { queue, flights, client, .. } = &self.state;
+        if flights.is_empty() && queue.is_empty() {
+            return None;
+        }
         let busy = |key| flights.iter().any(|flight| flight.key == key);
         let idle = flights.len() < self.settings.concurrent_syncs.max(1);
         if idle && queue.has_ready(busy) {

@@ -94,7 +94,7 @@ impl DaemonSetController {
             turns: None,
             hashes: &self.hashes,
             touched: &[],
-            out: SyncOutcome::default(),
+            out: Box::default(),
             scratch: &mut scratch,
         };
         let mut opinion = Opinion::default();
@@ -109,7 +109,7 @@ impl DaemonSetController {
                 sync.finish(view, &history, &rules, names);
             });
         }
-        opinion.outcome = sync.out;
+        opinion.outcome = *sync.out;
         opinion
     }
 

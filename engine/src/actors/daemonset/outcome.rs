@@ -123,12 +123,13 @@ pub struct SyncOutcome {
 }
 
 impl SyncOutcome {
-    /// An outcome of nothing, in the room of this one.
-    pub(super) fn emptied(self) -> SyncOutcome {
-        let SyncOutcome { mut creates, mut deletes, .. } = self;
+    /// Makes it an outcome of nothing, and keeps the room of what syncs often do.
+    pub(super) fn clear(&mut self) {
+        let (mut creates, mut deletes) =
+            (std::mem::take(&mut self.creates), std::mem::take(&mut self.deletes));
         creates.clear();
         deletes.clear();
-        SyncOutcome { creates, deletes, ..SyncOutcome::default() }
+        *self = SyncOutcome { creates, deletes, ..SyncOutcome::default() };
     }
 
     /// Whether a sync that went all the way found nothing to do, but for a status that may have to be written.

@@ -34,6 +34,11 @@ impl WorkQueue {
         }
     }
 
+    /// Whether no key waits for anything.
+    pub fn is_empty(&self) -> bool {
+        self.ready.is_empty() && self.waiting.is_empty()
+    }
+
     /// Whether a key waits for nothing but its turn.
     pub fn is_ready(&self, key: Key) -> bool {
         self.ready.iter().any(|entry| entry.0 == key)

@@ -40,7 +40,7 @@ pub(super) struct Sync<'a> {
     pub turns: Option<&'a Turns>,
     /// The last event about the DaemonSet's pods on a node, by the node's number.
     pub touched: &'a [Seq],
-    pub out: SyncOutcome,
+    pub out: Box<SyncOutcome>,
     pub scratch: &'a mut Scratch,
 }
 

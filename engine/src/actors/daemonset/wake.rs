@@ -74,7 +74,7 @@ impl DaemonSetController {
         let Seen { seq, cluster, names, .. } = *seen;
         let Some(present) = cluster.present_node(node).filter(|_| seen.change.effective) else { return };
         if let Some(indexes) = self.views.indexes(cluster, names) {
-            indexes.news(node).for_each(|key| self.state.queue.add(key, seq));
+            indexes.news(node, |key| self.state.queue.add(key, seq));
             return;
         }
         for (object, spec) in cluster.daemon_sets() {

@@ -321,6 +321,9 @@ impl Actor for Drains {
     }
 
     fn due(&self) -> Option<Time> {
+        if self.requested.is_empty() && self.running.is_empty() {
+            return None;
+        }
         let requested = self.next_request().map(|_| self.now);
         self.running.iter().filter_map(Drain::due).chain(requested).min()
     }

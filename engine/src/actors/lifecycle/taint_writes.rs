@@ -61,6 +61,9 @@ impl TaintWrites {
 
     /// When there is something to do.
     pub fn due(&self, settings: &Settings, now: Time) -> Option<Time> {
+        if self.waiting.is_empty() && self.line.is_empty() && self.events == 0 {
+            return None;
+        }
         let idle = self.busy() < settings.taint_workers.max(1);
         if idle && self.waiting.keys().any(|node| !self.has_in_hand(*node)) {
             return Some(now);

@@ -149,8 +149,8 @@ fn set_label(labels: &mut Vec<(Sym, Sym)>, key: Sym, value: Sym) -> Option<Sym> 
     match labels.iter().position(|label| label.0 == key) {
         Some(at) => {
             let before = std::mem::replace(&mut labels[at].1, value);
-            // A label that changes once changes again: next time it is found at once.
-            labels.swap(0, at);
+            // A label that changes once changes again: the more often it does, the nearer it comes to the front.
+            labels.swap(at / 2, at);
             Some(before)
         }
         None => {

@@ -64,6 +64,22 @@ impl Masks {
         self.bits[place] != before
     }
 
+    /// Notes whether a node is selected, and what then follows from its taints. Says whether what follows is news.
+    pub fn judge(&mut self, node: NodeId, slot: usize, selected: bool, eligibility: Eligibility) -> bool {
+        let row = node.index() * FACTS * self.words;
+        if self.bits.len() < row + FACTS * self.words {
+            self.bits.resize(row + FACTS * self.words, 0);
+        }
+        let (first, bit) = (row + slot / 64, 1 << (slot % 64));
+        let mut note = |fact: Fact, holds: bool| {
+            let word = &mut self.bits[first + fact as usize * self.words];
+            let after = if holds { *word | bit } else { *word & !bit };
+            std::mem::replace(word, after) != after
+        };
+        note(Fact::Selected, selected);
+        note(Fact::Run, eligibility.should_run) | note(Fact::Continue, eligibility.should_continue)
+    }
+
     /// Whether a pod should run, and one may stay.
     pub fn eligibility(&self, node: NodeId, slot: usize) -> Eligibility {
         Eligibility {
@@ -72,30 +88,15 @@ impl Masks {
         }
     }
 
-    /// The DaemonSets that a change of a node is news to, after `syncNodeUpdate`; `misscheduled` are those that have pods
-    /// where they should not be.
-    pub fn news<'a>(&'a self, node: NodeId, misscheduled: &'a [u64]) -> impl Iterator<Item = usize> + 'a {
-        let words = self.words;
-        let begin = node.index() * FACTS * words;
-        let row = self.bits.get(begin..begin + FACTS * words).unwrap_or_default();
-        let words = if row.is_empty() { 0 } else { words };
-        (0..words).flat_map(move |word| {
-            let fact = |fact: Fact| row[fact as usize * words + word];
-            let misscheduled = misscheduled.get(word).copied().unwrap_or(0);
-            let scheduled = fact(Fact::Scheduled);
-            let news = (scheduled & (!fact(Fact::Continue) | misscheduled)) | (!scheduled & fact(Fact::Run));
-            bits(news).map(move |bit| word * 64 + bit)
-        })
+    /// Which of 64 DaemonSets a change of a node is news to, after `syncNodeUpdate`, a bit each; `misscheduled` are
+    /// those that have pods where they should not be.
+    pub fn news(&self, node: NodeId, word: usize, misscheduled: u64) -> u64 {
+        let begin = node.index() * FACTS * self.words;
+        let Some(row) = self.bits.get(begin..begin + FACTS * self.words) else { return 0 };
+        let fact = |fact: Fact| row[fact as usize * self.words + word];
+        let scheduled = fact(Fact::Scheduled);
+        (scheduled & (!fact(Fact::Continue) | misscheduled)) | (!scheduled & fact(Fact::Run))
     }
-}
-
-/// The places of the bits that are set.
-fn bits(mut set: u64) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let bit = (set != 0).then(|| set.trailing_zeros() as usize);
-        set &= set.wrapping_sub(1);
-        bit
-    })
 }
 
 #[cfg(test)]
@@ -113,10 +114,11 @@ mod tests {
         assert!(masks.set(node(7), Fact::Scheduled, 129, true));
         assert!(masks.has(node(7), Fact::Run, 2) && !masks.has(node(7), Fact::Run, 1));
         assert!(!masks.has(node(100), Fact::Run, 2));
-        assert_eq!(masks.news(node(7), &[]).collect::<Vec<_>>(), [2, 129]);
+        let news = |masks: &Masks, at, word, misscheduled| masks.news(node(at), word, misscheduled);
+        assert_eq!([0, 1, 2].map(|word| news(&masks, 7, word, 0)), [4, 0, 2]);
         masks.set(node(7), Fact::Continue, 129, true);
-        assert_eq!(masks.news(node(7), &[]).collect::<Vec<_>>(), [2]);
-        assert_eq!(masks.news(node(7), &[0, 0, 2]).collect::<Vec<_>>(), [2, 129]);
-        assert_eq!(masks.news(node(9), &[1]).count(), 0);
+        assert_eq!([0, 1, 2].map(|word| news(&masks, 7, word, 0)), [4, 0, 0]);
+        assert_eq!(news(&masks, 7, 2, 2), 2);
+        assert_eq!(news(&masks, 9, 0, 1), 0);
     }
 }

@@ -41,18 +41,16 @@ impl Mentions {
         }
     }
 
-    /// The DaemonSets to which it may make a difference that a label has another value (`None`: is not there). Some may
-    /// come twice.
-    pub fn minding(
-        &self,
-        key: Sym,
-        before: Option<Sym>,
-        after: Option<Sym>,
-    ) -> impl Iterator<Item = usize> + '_ {
-        let mentioned = self.by_key.get(&key);
-        let values = [before, after].into_iter().flatten();
-        let of_values = values.filter_map(move |value| mentioned?.by_value.get(&value)).flatten();
-        mentioned.into_iter().flat_map(|mentioned| &mentioned.always).chain(of_values).copied()
+    /// Adds the DaemonSets to which it may make a difference that a label has another value (`None`: is not there). Some
+    /// may come twice.
+    pub fn minding(&self, key: Sym, before: Option<Sym>, after: Option<Sym>, slots: &mut Vec<usize>) {
+        let Some(mentioned) = self.by_key.get(&key) else { return };
+        slots.extend_from_slice(&mentioned.always);
+        for value in [before, after].into_iter().flatten() {
+            if let Some(found) = mentioned.by_value.get(&value) {
+                slots.extend_from_slice(found);
+            }
+        }
     }
 }
 
@@ -69,7 +67,9 @@ mod tests {
         mentions.replace(0, Some(&placement(sym::CPU)));
         mentions.replace(1, Some(&placement(sym::MEMORY)));
         let minding = |mentions: &Mentions, key, before, after| {
-            mentions.minding(key, before, after).collect::<Vec<_>>()
+            let mut slots = Vec::new();
+            mentions.minding(key, before, after, &mut slots);
+            slots
         };
         let zone = sym::NODE_LABEL_ZONE;
         assert_eq!(minding(&mentions, zone, Some(sym::CPU), Some(sym::MEMORY)), [0, 1]);

@@ -163,10 +163,18 @@ impl Indexes {
         index.idle(spec, &history)
     }
 
-    /// The DaemonSets that a change of a node that exists is news to.
-    pub fn news(&self, node: NodeId) -> impl Iterator<Item = Key> + '_ {
-        let found = self.masks.news(node, &self.misscheduled).map(|slot| &self.list[slot]);
-        found.filter(|index| index.object().is_some()).map(Index::key)
+    /// Names the DaemonSets that a change of a node that exists is news to, after `syncNodeUpdate`.
+    pub fn news(&self, node: NodeId, mut tell: impl FnMut(Key)) {
+        for (word, misscheduled) in self.misscheduled.iter().enumerate() {
+            let mut news = self.masks.news(node, word, *misscheduled);
+            while news != 0 {
+                let index = &self.list[word * 64 + news.trailing_zeros() as usize];
+                if index.object().is_some() {
+                    tell(index.key());
+                }
+                news &= news - 1;
+            }
+        }
     }
 
     /// Takes note of an event.
@@ -229,7 +237,7 @@ impl Indexes {
         names: &Names,
     ) {
         let mut minding = std::mem::take(&mut self.minding);
-        minding.extend(self.mentions.minding(key, before, after));
+        self.mentions.minding(key, before, after, &mut minding);
         for slot in minding.drain(..) {
             self.evaluate(slot, node, cluster, names);
         }
@@ -253,10 +261,7 @@ impl Indexes {
         let admitted =
             index.placement().filter(|_| selected).map(|placement| placement.admits(taints, names));
         let eligibility = admitted.unwrap_or_default();
-        self.masks.set(node, Fact::Selected, slot, selected);
-        let run = self.masks.set(node, Fact::Run, slot, eligibility.should_run);
-        let stay = self.masks.set(node, Fact::Continue, slot, eligibility.should_continue);
-        if run || stay {
+        if self.masks.judge(node, slot, selected, eligibility) {
             index.mark(node);
         }
     }

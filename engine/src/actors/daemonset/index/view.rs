@@ -1,5 +1,7 @@
 //! The answers that a sync gets from an index.
 
+use std::collections::BTreeSet;
+
 use super::links::Links;
 use super::one::Index;
 use crate::actors::daemonset::manage::{self, FailedPods, Wanted};
@@ -50,11 +52,11 @@ impl Indexed<'_> {
 
 impl View for Indexed<'_> {
     fn adopts(&self) -> Vec<PodId> {
-        self.index.adopts.iter().copied().collect()
+        listed(&self.index.adopts)
     }
 
     fn releases(&self) -> Vec<PodId> {
-        self.index.releases.iter().copied().collect()
+        listed(&self.index.releases)
     }
 
     fn adopts_count(&self) -> usize {
@@ -150,4 +152,9 @@ impl View for Indexed<'_> {
 
     /// What happens afterwards is not seen within a sync.
     fn deleted(&mut self, _pod: &DaemonPod) {}
+}
+
+/// Asked for in every sync, and nearly always empty.
+fn listed(pods: &BTreeSet<PodId>) -> Vec<PodId> {
+    if pods.is_empty() { Vec::new() } else { pods.iter().copied().collect() }
 }
