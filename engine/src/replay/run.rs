@@ -175,6 +175,7 @@ fn start(
     if let Some((from, actors)) = rest {
         run.go_back_to(from, actors, plays)?;
     }
+    run.world.keeps_changes = run.narrative.is_some();
     let ended_by = run.go(plan.until)?;
     run.flush(true)?;
     let summary = Summary { defaulted_pods: defaulted.get(), ..run.summary(plays, ended_by) };
@@ -377,7 +378,7 @@ impl Run<'_> {
     }
 
     fn flush(&mut self, all: bool) -> Result<(), ReplayError> {
-        let (events, changes) = (&self.world.recorded, &self.world.changes);
+        let events = &self.world.recorded;
         for event in &events[self.seen..] {
             self.by_track[event.track as usize] += 1;
             if !event.flags.has(Flags::GENESIS) {
@@ -385,7 +386,7 @@ impl Run<'_> {
             }
         }
         if let Some(narrative) = &mut self.narrative {
-            narrative.observe(&events[self.seen..], &changes[self.seen..]);
+            narrative.observe(&events[self.seen..], &self.world.changes[self.seen..]);
         }
         self.seen = events.len();
         if (all && !events.is_empty()) || events.len() >= BATCH {

@@ -4,7 +4,7 @@
 //! state just before.
 
 use super::Kind;
-use crate::actors::lifecycle::wanted_taints;
+use crate::actors::lifecycle::wants_taint;
 use crate::actors::scheduler::would_preempt;
 use crate::cluster::{Cluster, Pod};
 use crate::event::{Body, Event, Track, Why};
@@ -55,12 +55,7 @@ fn may_bind(pod: &Pod, node: NodeId, cluster: &Cluster, names: &Names) -> bool {
 
 /// Whether node lifecycle wants a node to have a taint; `None` for taints that are none of its own.
 fn wants(node: NodeId, key: Sym, effect: Effect, cluster: &Cluster) -> Option<bool> {
-    let (no_schedule, no_execute) = wanted_taints(cluster.present_node(node)?);
-    match effect {
-        Effect::NoSchedule => Some(no_schedule.contains(&key)),
-        Effect::NoExecute => Some(no_execute == Some(key)),
-        Effect::PreferNoSchedule => None,
-    }
+    wants_taint(cluster.present_node(node)?, key, effect)
 }
 
 /// Whether a pod's node has a taint that the pod does not tolerate, or not for ever.

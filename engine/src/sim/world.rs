@@ -18,37 +18,59 @@ pub struct World {
     pub cluster: Cluster,
     /// Actors, in the order in which they act at one moment.
     actors: Vec<Box<dyn Actor>>,
-    /// When each actor has something to do; [`Time::MAX`] while it waits for events.
-    dues: Vec<Time>,
-    /// The earliest of them.
-    soonest: Time,
-    /// By kind of event: the numbers of the actors whom it concerns.
-    concerned: Vec<Vec<usize>>,
+    dues: Dues,
+    /// By kind of event: the actors whom it concerns, a bit each.
+    concerned: Vec<u32>,
     /// Events that have happened since they were last taken.
     pub recorded: Vec<Event>,
-    /// What was before each of them.
+    /// What was before each of them, if that is kept.
     pub changes: Vec<Change>,
+    /// Whether it is.
+    pub keeps_changes: bool,
     last: Seq,
     drafts: Vec<Draft>,
 }
 
+/// When each actor has something to do; [`Time::MAX`] while it waits for events.
+struct Dues {
+    of: Vec<Time>,
+    /// The earliest of them.
+    soonest: Time,
+}
+
+impl Dues {
+    fn new(of: Vec<Time>) -> Dues {
+        Dues { soonest: of.iter().copied().min().unwrap_or(Time::MAX), of }
+    }
+
+    /// Takes note of when an actor has something to do.
+    fn set(&mut self, actor: usize, due: Time) {
+        let before = std::mem::replace(&mut self.of[actor], due);
+        if due <= self.soonest {
+            self.soonest = due;
+        } else if before == self.soonest {
+            self.soonest = self.of.iter().copied().min().unwrap_or(Time::MAX);
+        }
+    }
+}
+
 impl World {
-    /// An empty cluster with actors.
+    /// An empty cluster with actors, at most 32 of them.
     pub fn new(names: Names, actors: Vec<Box<dyn Actor>>) -> Self {
+        debug_assert!(actors.len() <= 32);
         let concerned = |kind: &Kind| {
-            let actors = actors.iter().enumerate();
-            actors.filter(|(_, actor)| actor.interests().has(*kind)).map(|(number, _)| number).collect()
+            let concerned = actors.iter().map(|actor| u32::from(actor.interests().has(*kind)));
+            concerned.enumerate().fold(0, |all, (number, bit)| all | bit << number)
         };
-        let dues: Vec<_> = actors.iter().map(|actor| actor.due().unwrap_or(Time::MAX)).collect();
         World {
             names,
             cluster: Cluster::new(),
-            soonest: dues.iter().copied().min().unwrap_or(Time::MAX),
             concerned: Kind::ALL.iter().map(concerned).collect(),
-            dues,
+            dues: Dues::new(actors.iter().map(|actor| actor.due().unwrap_or(Time::MAX)).collect()),
             actors,
             recorded: Vec::new(),
             changes: Vec::new(),
+            keeps_changes: false,
             last: Seq::NONE,
             drafts: Vec::new(),
         }
@@ -96,47 +118,41 @@ impl World {
     ///
     /// # Errors
     /// The event does not fit the state; nothing has happened.
-    pub fn happen(&mut self, mut event: Event) -> Result<Seq, ApplyError> {
+    pub fn happen(&mut self, event: Event) -> Result<Seq, ApplyError> {
+        let World { names, cluster, actors, dues, concerned, recorded, last, .. } = self;
+        // It is put where it stays, for this is done for every event.
+        let place = recorded.len();
+        recorded.push(event);
+        let event = &mut recorded[place];
         match &mut event.body {
-            Body::PodCreated { pod, .. } => *pod = self.cluster.next_pod(),
-            Body::RevisionCreated { revision, .. } => *revision = self.cluster.next_revision(),
+            Body::PodCreated { pod, .. } => *pod = cluster.next_pod(),
+            Body::RevisionCreated { revision, .. } => *revision = cluster.next_revision(),
             _ => {}
         }
-        let seq = self.last.next();
-        let change = self.cluster.apply(&mut self.names, seq, &event)?;
-        let first = std::mem::replace(&mut self.last, seq) == Seq::NONE;
-        if first {
-            (0..self.actors.len()).for_each(|actor| self.show(actor, seq, &event, &change));
-        } else {
-            let kind = event.body.which() as usize;
-            for at in 0..self.concerned[kind].len() {
-                self.show(self.concerned[kind][at], seq, &event, &change);
+        let seq = last.next();
+        let change = match cluster.apply(names, seq, event) {
+            Ok(change) => change,
+            Err(error) => {
+                recorded.pop();
+                return Err(error);
             }
+        };
+        // The first event of a run is shown to everybody.
+        let first = std::mem::replace(last, seq) == Seq::NONE;
+        let mut concerned = if first { u32::MAX } else { concerned[event.body.which() as usize] };
+        while let Some(actor) = actors.get_mut(concerned.trailing_zeros() as usize) {
+            dues.set(concerned.trailing_zeros() as usize, actor.learn(seq, event, &change, cluster, names));
+            concerned &= concerned - 1;
         }
-        self.recorded.push(event);
-        self.changes.push(change);
+        if self.keeps_changes {
+            self.changes.push(change);
+        }
         Ok(seq)
-    }
-
-    /// Shows an actor an event that has been applied.
-    fn show(&mut self, actor: usize, seq: Seq, event: &Event, change: &Change) {
-        let due = self.actors[actor].learn(seq, event, change, &self.cluster, &self.names);
-        self.set_due(actor, due);
-    }
-
-    /// Takes note of when an actor has something to do.
-    fn set_due(&mut self, actor: usize, due: Time) {
-        let before = std::mem::replace(&mut self.dues[actor], due);
-        if due <= self.soonest {
-            self.soonest = due;
-        } else if before == self.soonest {
-            self.soonest = self.dues.iter().copied().min().unwrap_or(Time::MAX);
-        }
     }
 
     /// The earliest moment at which an actor has something to do.
     pub fn due(&self) -> Option<Time> {
-        (self.soonest != Time::MAX).then_some(self.soonest)
+        (self.dues.soonest != Time::MAX).then_some(self.dues.soonest)
     }
 
     /// Lets one actor do what is due, and its answers happen. Says whether it answered.
@@ -148,7 +164,7 @@ impl World {
         let (cluster, names) = (&self.cluster, &mut self.names);
         self.actors[actor].act(&mut Context { now, cluster, names, out: &mut drafts });
         let due = self.actors[actor].due();
-        self.set_due(actor, due.unwrap_or(Time::MAX));
+        self.dues.set(actor, due.unwrap_or(Time::MAX));
         let answered = !drafts.is_empty();
         for draft in drafts.drain(..) {
             self.happen(Event { cause: draft.cause, ..Event::new(now, draft.track, draft.body) })?;
@@ -163,11 +179,11 @@ impl World {
     /// As [`World::act`].
     pub fn step(&mut self, now: Time) -> Result<bool, ApplyError> {
         let mut acted = false;
-        if self.soonest > now {
+        if self.dues.soonest > now {
             return Ok(acted);
         }
         for actor in 0..self.actors.len() {
-            if self.dues[actor] <= now {
+            if self.dues.of[actor] <= now {
                 self.act(actor, now)?;
                 acted = true;
             }

@@ -22,7 +22,7 @@ pub use taint_eviction::TaintEviction;
 use std::collections::BTreeMap;
 
 use crate::cluster::Node;
-use crate::names::{Seq, Sym};
+use crate::names::{Effect, Seq, Sym};
 
 /// Who is to be looked at, in the order of the events that ask for it: numbers tell only who was met first.
 fn by_cause<K: Copy + Ord>(asked: &mut BTreeMap<K, Seq>) -> Vec<(K, Seq)> {
@@ -31,7 +31,7 @@ fn by_cause<K: Copy + Ord>(asked: &mut BTreeMap<K, Seq>) -> Vec<(K, Seq)> {
     all
 }
 
-/// The NoSchedule taints that node lifecycle wants a node to have, and the NoExecute one.
-pub(crate) fn wanted_taints(node: &Node) -> (Vec<Sym>, Option<Sym>) {
-    NodeTaints::wanted(node)
+/// Whether node lifecycle wants a node to have a taint; `None` for taints that are none of its own.
+pub(crate) fn wants_taint(node: &Node, key: Sym, effect: Effect) -> Option<bool> {
+    NodeTaints::wants_taint(node, key, effect)
 }

@@ -55,23 +55,32 @@ impl NodeTaints {
         NodeTaints { settings, ..Self::default() }
     }
 
-    /// The taint keys that a node should have, by effect.
-    pub(crate) fn wanted(node: &Node) -> (Vec<Sym>, Option<Sym>) {
-        let mut no_schedule = Vec::new();
-        let ready = node.condition(sym::READY);
-        let unready = match ready {
+    /// Whether a node should have a taint; `None` for taints that are none of this controller's.
+    pub(crate) fn wants_taint(node: &Node, key: Sym, effect: Effect) -> Option<bool> {
+        let unready = Self::unready(node);
+        match effect {
+            Effect::NoSchedule => Some(Self::wants(node, key, unready)),
+            Effect::NoExecute => Some(unready == Some(key)),
+            Effect::PreferNoSchedule => None,
+        }
+    }
+
+    /// The taint that a node should have for its condition `Ready`.
+    fn unready(node: &Node) -> Option<Sym> {
+        match node.condition(sym::READY) {
             Some(ConditionStatus::False) => Some(sym::TAINT_NOT_READY),
             Some(ConditionStatus::Unknown) => Some(sym::TAINT_UNREACHABLE),
             _ => None,
-        };
-        no_schedule.extend(unready);
-        let pressed = |condition| node.condition(condition) == Some(ConditionStatus::True);
-        no_schedule
-            .extend(PRESSURES.iter().filter(|(condition, _)| pressed(*condition)).map(|(_, taint)| *taint));
-        if node.unschedulable {
-            no_schedule.push(sym::TAINT_UNSCHEDULABLE);
         }
-        (no_schedule, unready)
+    }
+
+    /// Whether a node should have a NoSchedule taint.
+    fn wants(node: &Node, key: Sym, unready: Option<Sym>) -> bool {
+        match PRESSURES.iter().find(|(_, taint)| *taint == key) {
+            Some((condition, _)) => node.condition(*condition) == Some(ConditionStatus::True),
+            None if key == sym::TAINT_UNSCHEDULABLE => node.unschedulable,
+            None => unready == Some(key),
+        }
     }
 
     /// Puts a node in its zone's queue if it is to be marked for eviction, and takes it out if not. Says whether its
@@ -81,36 +90,26 @@ impl NodeTaints {
         let Some(node) = context.cluster.present_node(id) else { return false };
         let evicting = |t: &Taint| t.effect == Effect::NoExecute && NO_EXECUTE.contains(&t.key);
         let marked = node.taints.iter().any(evicting);
-        if !node.conditions.is_empty() && Self::wanted(node).1.is_some() && !marked {
+        if !node.conditions.is_empty() && Self::unready(node).is_some() && !marked {
             self.zones.add(context, id, cause, &self.settings);
         }
-        !Self::changes(node).is_empty()
+        Self::changes(node).next().is_some()
     }
 
     /// The taints that a node lacks (`true`) and those that it has too many, by key and effect.
-    fn changes(node: &Node) -> Vec<(Sym, Effect, bool)> {
+    fn changes(node: &Node) -> impl Iterator<Item = (Sym, Effect, bool)> + '_ {
         // A node without any condition is one that a trace was not told about; its taints are left alone,
         // but for what cordoning says.
         let known = !node.conditions.is_empty();
-        let (no_schedule, no_execute) = Self::wanted(node);
-        let mut changes = Vec::new();
-        for key in OWNED {
-            if !known && key != sym::TAINT_UNSCHEDULABLE {
-                continue;
-            }
-            changes.push((key, Effect::NoSchedule, no_schedule.contains(&key)));
-        }
-        if known {
-            let evicting = |t: &Taint| t.effect == Effect::NoExecute && NO_EXECUTE.contains(&t.key);
-            let marked = node.taints.iter().any(evicting);
-            for key in NO_EXECUTE {
-                // A node that is marked already changes its mark at once.
-                changes.push((key, Effect::NoExecute, marked && no_execute == Some(key)));
-            }
-        }
+        let unready = Self::unready(node);
+        let owned = OWNED.into_iter().filter(move |key| known || *key == sym::TAINT_UNSCHEDULABLE);
+        let owned = owned.map(move |key| (key, Effect::NoSchedule, Self::wants(node, key, unready)));
+        // A node that is marked already changes its mark at once.
+        let marked = node.taints.iter().any(|t| t.effect == Effect::NoExecute && NO_EXECUTE.contains(&t.key));
+        let marks = NO_EXECUTE.into_iter().filter(move |_| known);
+        let marks = marks.map(move |key| (key, Effect::NoExecute, marked && unready == Some(key)));
         let present = |key, effect| node.taints.iter().any(|t| t.key == key && t.effect == effect);
-        changes.retain(|(key, effect, wanted)| present(*key, *effect) != *wanted);
-        changes
+        owned.chain(marks).filter(move |(key, effect, wanted)| present(*key, *effect) != *wanted)
     }
 
     /// Writes a node's taints.
@@ -132,7 +131,7 @@ impl NodeTaints {
         let (nodes, all_disrupted) = self.zones.take(context, &self.settings);
         for (node, cause) in nodes {
             let found = context.cluster.present_node(node);
-            if let Some(key) = found.and_then(|node| Self::wanted(node).1) {
+            if let Some(key) = found.and_then(Self::unready) {
                 let taint = Taint { key, value: Sym::EMPTY, effect: Effect::NoExecute };
                 context.emit(Track::Lifecycle, cause, Body::NodeTaintAdded { node, taint });
             }
