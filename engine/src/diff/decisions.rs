@@ -1,14 +1,13 @@
 //! The placement decisions of a log: which pod was created or deleted for which node, and what each goes back to.
 //!
-//! A [`Trail`] reads a log without folding it. It keeps eight bytes an event, for causes, and the last decision about
-//! each DaemonSet and node, so that what led to a placement is known without reading on.
+//! A [`Trail`] is made on the way while a log is folded. It keeps 4 bytes an event, for causes, and 34 bytes a decision, so that
+//! what led to a placement, and which pod had a slot at any event, is known without reading the log again.
 
 use std::hash::{Hash, Hasher};
 
 use rustc_hash::{FxHashMap, FxHasher};
 
 use super::per_node::PerNode;
-use super::side::{Side, SideError};
 use crate::event::{Body, Event, Track, Why};
 use crate::names::{Names, NodeId, ObjectId, PodId, Seq, sym};
 use crate::time::Time;
@@ -32,185 +31,198 @@ pub(super) struct Decided {
     pub seq: Seq,
 }
 
-/// The decisions about one DaemonSet and node, shortened.
+/// A position in a list, or none; small, because there are millions.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Course {
-    /// The last.
-    pub last: Option<Decided>,
-    /// The first beyond what both logs have alike.
-    pub first: Option<Decided>,
-    /// Stands for the sequence of verbs beyond what both logs have alike.
-    pub pattern: u32,
+struct At(u32);
+
+impl At {
+    const NONE: At = At(0);
+
+    /// # Panics
+    /// Beyond 2^32 - 2, which no machine that runs this can hold.
+    fn of(index: usize) -> At {
+        let number = u32::try_from(index).ok().and_then(|index| index.checked_add(1));
+        At(number.expect("a list holds fewer than 2^32 - 1 entries"))
+    }
+
+    fn index(self) -> Option<usize> {
+        (self.0 as usize).checked_sub(1)
+    }
 }
 
-/// Which DaemonSet and node a pod is for, by its slot.
+/// Something that happened to a pod's slot: a decision about a placement, or what makes a slot nobody's.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    at: Time,
+    seq: Seq,
+    /// The DaemonSet's position and the node; none if it is no decision.
+    placement: At,
+    node: Option<NodeId>,
+    /// The decision before about the same DaemonSet and node.
+    before: At,
+    /// For a pod's creation (and for what makes a slot nobody's): the same of the slot before.
+    earlier: At,
+}
+
+/// The DaemonSets that a log has, by name: objects that bear a name one after another count as one.
 #[derive(Debug, Default)]
-pub(super) struct PodKeys {
-    /// By slot: the DaemonSet's position in the trail, and the node.
-    pods: Vec<Option<(u32, NodeId)>>,
-    sets: Vec<String>,
+struct Sets {
+    names: Vec<String>,
     by_object: FxHashMap<ObjectId, Option<u32>>,
     by_name: FxHashMap<String, u32>,
 }
 
-impl PodKeys {
-    /// The DaemonSet and the node that an event decides about, if it does.
-    pub fn observe(&mut self, names: &Names, event: &Event) -> Option<(u32, NodeId, Verb, Option<Why>)> {
-        match event.body {
-            Body::PodCreated { pod, owner, node, .. } => {
-                let set = owner.and_then(|owner| self.set(names, owner));
-                let key = set.zip(node);
-                *self.slot(pod) = key;
-                let (set, node) = key?;
-                Some((set, node, Verb::Created, None))
-            }
-            Body::PodDeleted { pod, why, .. } => {
-                let (set, node) = self.of(pod)?;
-                Some((set, node, Verb::Deleted, Some(why)))
-            }
-            Body::PodReleased { pod } => {
-                *self.slot(pod) = None;
-                None
-            }
-            _ => None,
-        }
-    }
-
-    /// The DaemonSet's position and the node of a pod.
-    pub fn of(&self, pod: PodId) -> Option<(u32, NodeId)> {
-        self.pods.get(pod.index()).copied().flatten()
-    }
-
-    /// A DaemonSet's `namespace/name`.
-    pub fn set_name(&self, set: u32) -> &str {
-        &self.sets[set as usize]
-    }
-
-    /// The position of a name.
-    pub fn find_set(&self, name: &str) -> Option<u32> {
-        self.by_name.get(name).copied()
-    }
-
-    /// The position of an object's name, if it is a DaemonSet's that was met.
-    pub fn find_object(&self, object: ObjectId) -> Option<u32> {
-        self.by_object.get(&object).copied().flatten()
-    }
-
-    /// All names, in the order in which they were met.
-    pub fn sets(&self) -> &[String] {
-        &self.sets
-    }
-
-    fn slot(&mut self, pod: PodId) -> &mut Option<(u32, NodeId)> {
-        if pod.index() >= self.pods.len() {
-            self.pods.resize(pod.index() + 1, None);
-        }
-        &mut self.pods[pod.index()]
-    }
-
-    /// Objects that bear a name one after another count as one.
-    fn set(&mut self, names: &Names, owner: ObjectId) -> Option<u32> {
-        if let Some(known) = self.by_object.get(&owner) {
+impl Sets {
+    /// A DaemonSet's position; `None` for other objects.
+    fn of(&mut self, names: &Names, object: ObjectId) -> Option<u32> {
+        if let Some(known) = self.by_object.get(&object) {
             return *known;
         }
-        let is_daemon_set = names.object_key(owner).kind == sym::DAEMON_SET;
+        let is_daemon_set = names.object_key(object).kind == sym::DAEMON_SET;
         let set = is_daemon_set.then(|| {
-            *self.by_name.entry(names.object_name(owner)).or_insert_with_key(|name| {
-                self.sets.push(name.clone());
-                self.sets.len() as u32 - 1
+            *self.by_name.entry(names.object_name(object)).or_insert_with_key(|name| {
+                self.names.push(name.clone());
+                self.names.len() as u32 - 1
             })
         });
-        self.by_object.insert(owner, set);
+        self.by_object.insert(object, set);
         set
     }
 }
 
-/// A log's decisions and causes up to a moment.
+/// A log's decisions and causes.
 #[derive(Debug, Default)]
 pub(super) struct Trail {
-    pub keys: PodKeys,
-    /// By DaemonSet, in the order of [`PodKeys::sets`].
-    courses: Vec<PerNode<Course>>,
+    sets: Sets,
+    steps: Vec<Step>,
+    /// What each step was.
+    kinds: Vec<(Verb, Option<Why>)>,
+    /// By DaemonSet and node: the last decision.
+    last: Vec<PerNode<At>>,
+    /// By slot: the creation of the pod that has it, or what made it nobody's.
+    slots: Vec<At>,
     /// By an event's number less one: how far back its cause is; 0 for none.
     back: Vec<u32>,
-    /// By an event's number less one: how far back the event is that it goes back to in the end.
-    root: Vec<u32>,
     /// What events from outside say, whichever node they say it of.
     says: Vec<(Seq, u64)>,
     /// The events that changed each object's manifest, in order.
     changed: FxHashMap<ObjectId, Vec<Seq>>,
-    /// The first events beyond what both logs have alike.
-    pub window: Vec<(Seq, Event)>,
-    same_until: Seq,
 }
 
-/// How many events beyond what both logs have alike are kept.
-pub(super) const WINDOW: usize = 4096;
-
 impl Trail {
-    /// A trail of nothing. Up to `same_until` the log is known to have what the other has.
-    pub fn new(same_until: Seq) -> Trail {
-        Trail { same_until, ..Trail::default() }
-    }
-
-    /// Reads on up to and at a moment.
-    pub fn advance(&mut self, side: &mut Side<'_>, until: Time) -> Result<(), SideError> {
-        while side.peek()?.is_some_and(|at| at <= until) {
-            let Some(event) = side.skip()? else { break };
-            self.observe(side.names(), side.last(), &event);
-        }
-        Ok(())
-    }
-
-    fn observe(&mut self, names: &Names, seq: Seq, event: &Event) {
+    /// Takes note of the log's next event.
+    pub fn observe(&mut self, names: &Names, seq: Seq, event: &Event) {
         let back = if event.cause == Seq::NONE { 0 } else { seq.0.saturating_sub(event.cause.0) };
         // A cause more than 2^32 events back is not followed.
         let back = u32::try_from(back).unwrap_or(0);
-        let beyond = match back {
-            0 => 0,
-            back => self.root[(seq.0 - u64::from(back)) as usize - 1],
-        };
         self.back.push(back);
-        self.root.push(back.saturating_add(beyond));
         if back == 0 && matches!(event.track, Track::Cluster | Track::User | Track::Lifecycle) {
             self.says.push((seq, apart_from_node(event)));
         }
-        if let Body::Applied { object, .. }
-        | Body::Scaled { object, .. }
-        | Body::RolloutUndone { object, .. } = event.body
-        {
-            self.changed.entry(object).or_default().push(seq);
-            self.keys.set(names, object);
-        }
-        if seq > self.same_until && self.window.len() < WINDOW {
-            self.window.push((seq, *event));
-        }
-        let Some((set, node, verb, why)) = self.keys.observe(names, event) else { return };
-        if set as usize >= self.courses.len() {
-            self.courses.resize_with(set as usize + 1, PerNode::default);
-        }
-        let course = self.courses[set as usize].entry(node);
-        let decided = Decided { verb, why, at: event.at, seq };
-        course.last = Some(decided);
-        if seq > self.same_until {
-            course.first.get_or_insert(decided);
-            course.pattern = course.pattern.wrapping_mul(31).wrapping_add(verb as u32 + 1);
+        match event.body {
+            Body::Applied { object, .. }
+            | Body::Scaled { object, .. }
+            | Body::RolloutUndone { object, .. } => {
+                self.changed.entry(object).or_default().push(seq);
+                self.sets.of(names, object);
+            }
+            Body::PodCreated { pod, owner, node, .. } => {
+                let set = owner.and_then(|owner| self.sets.of(names, owner));
+                let earlier = self.slot(pod);
+                let placement = set.zip(node);
+                if placement.is_some() || earlier.index().is_some() {
+                    let step = self.push(seq, event.at, placement, earlier, (Verb::Created, None));
+                    self.slots[pod.index()] = step;
+                }
+            }
+            Body::PodReleased { pod } => {
+                let earlier = self.slot(pod);
+                if earlier.index().is_some() {
+                    let step = self.push(seq, event.at, None, earlier, (Verb::Deleted, None));
+                    self.slots[pod.index()] = step;
+                }
+            }
+            Body::PodDeleted { pod, why, .. } => {
+                let taken = self.slot(pod).index();
+                let placement = taken.and_then(|taken| self.placement(&self.steps[taken]));
+                if placement.is_some() {
+                    self.push(seq, event.at, placement, At::NONE, (Verb::Deleted, Some(why)));
+                }
+            }
+            _ => {}
         }
     }
 
-    /// The decisions about a DaemonSet, by node.
-    pub fn courses(&self, set: u32) -> Option<&PerNode<Course>> {
-        self.courses.get(set as usize)
+    fn slot(&mut self, pod: PodId) -> At {
+        if pod.index() >= self.slots.len() {
+            self.slots.resize(pod.index() + 1, At::NONE);
+        }
+        self.slots[pod.index()]
     }
 
-    /// The last event that was read.
-    pub fn end(&self) -> Seq {
-        Seq(self.back.len() as u64)
+    fn push(
+        &mut self,
+        seq: Seq,
+        at: Time,
+        placement: Option<(u32, NodeId)>,
+        earlier: At,
+        kind: (Verb, Option<Why>),
+    ) -> At {
+        let step = At::of(self.steps.len());
+        let before = match placement {
+            Some((set, node)) => {
+                if set as usize >= self.last.len() {
+                    self.last.resize_with(set as usize + 1, PerNode::default);
+                }
+                std::mem::replace(self.last[set as usize].entry(node), step)
+            }
+            None => At::NONE,
+        };
+        let (set, node) = placement.unzip();
+        let placement = set.map_or(At::NONE, |set| At::of(set as usize));
+        self.steps.push(Step { at, seq, placement, node, before, earlier });
+        self.kinds.push(kind);
+        step
     }
 
-    /// Up to which event the other log has the same.
-    pub fn same_until(&self) -> Seq {
-        self.same_until
+    fn placement(&self, step: &Step) -> Option<(u32, NodeId)> {
+        step.placement.index().map(|set| set as u32).zip(step.node)
+    }
+
+    fn decided(&self, index: usize) -> Decided {
+        let (Step { at, seq, .. }, (verb, why)) = (self.steps[index], self.kinds[index]);
+        Decided { verb, why, at, seq }
+    }
+
+    /// The decisions about a DaemonSet on a node up to and at a moment, the last first.
+    pub fn decisions(&self, set: u32, node: NodeId, until: Time) -> impl Iterator<Item = Decided> + '_ {
+        let last = self.last.get(set as usize).and_then(|last| last.get(node)).copied().unwrap_or_default();
+        let indices = std::iter::successors(last.index(), |&index| self.steps[index].before.index());
+        indices.map(|index| self.decided(index)).skip_while(move |decided| decided.at > until)
+    }
+
+    /// The nodes on which something was decided about a DaemonSet.
+    pub fn nodes(&self, set: u32) -> impl Iterator<Item = NodeId> + '_ {
+        let nodes = self.last.get(set as usize).into_iter().flat_map(PerNode::iter);
+        nodes.filter(|(_, last)| last.index().is_some()).map(|(node, _)| node)
+    }
+
+    /// The DaemonSet and the node of the pod that had a slot right after an event.
+    pub fn pod(&self, pod: PodId, seq: Seq) -> Option<(&str, NodeId)> {
+        let taken = self.slots.get(pod.index())?.index();
+        let mut all = std::iter::successors(taken, |&index| self.steps[index].earlier.index());
+        let (set, node) = self.placement(&self.steps[all.find(|&index| self.steps[index].seq <= seq)?])?;
+        Some((&self.sets.names[set as usize], node))
+    }
+
+    /// The position of a DaemonSet, `namespace/name`.
+    pub fn find_set(&self, name: &str) -> Option<u32> {
+        self.sets.by_name.get(name).copied()
+    }
+
+    /// All DaemonSets, `namespace/name`, in the order in which they were met.
+    pub fn sets(&self) -> &[String] {
+        &self.sets.names
     }
 
     /// The event that caused an event.
@@ -219,10 +231,14 @@ impl Trail {
         (back > 0).then(|| Seq(seq.0 - u64::from(back)))
     }
 
-    /// The event that an event goes back to in the end: itself, if it has no cause.
-    pub fn root(&self, seq: Seq) -> Seq {
-        let root = usize::try_from(seq.0).ok().and_then(|seq| self.root.get(seq.checked_sub(1)?));
-        Seq(seq.0 - u64::from(root.copied().unwrap_or(0)))
+    /// What every event goes back to in the end. Takes 4 bytes an event.
+    pub fn roots(&self) -> Roots {
+        let mut roots: Vec<u32> = Vec::with_capacity(self.back.len());
+        for (index, &back) in self.back.iter().enumerate() {
+            let beyond = if back == 0 { 0 } else { roots[index - back as usize] };
+            roots.push(back.saturating_add(beyond));
+        }
+        Roots(roots)
     }
 
     /// Stands for what an event without cause says, whichever node it says it of; 0 for all those of controllers.
@@ -231,17 +247,31 @@ impl Trail {
         at.map_or(0, |at| self.says[at].1)
     }
 
-    /// Whether an object's manifest was changed after an event.
-    pub fn changed_after(&self, object: ObjectId, seq: Seq) -> bool {
-        self.changed.get(&object).and_then(|changed| changed.last()).is_some_and(|last| *last > seq)
+    /// Whether an object's manifest was changed after an event, but not after a later one.
+    pub fn changed_between(&self, object: ObjectId, seq: Seq, last: Seq) -> bool {
+        let changed = self.changed.get(&object);
+        changed.is_some_and(|changed| changed.iter().any(|&change| seq < change && change <= last))
     }
 
     /// The events that changed the manifest of a DaemonSet, in order.
     pub fn manifests(&self, set: u32) -> Vec<Seq> {
-        let objects = self.changed.iter().filter(|(object, _)| self.keys.find_object(**object) == Some(set));
+        let of_set = |object: &ObjectId| self.sets.by_object.get(object) == Some(&Some(set));
+        let objects = self.changed.iter().filter(|(object, _)| of_set(object));
         let mut all: Vec<Seq> = objects.flat_map(|(_, changed)| changed).copied().collect();
         all.sort_unstable();
         all
+    }
+}
+
+/// By an event's number less one: how far back the event is that it goes back to in the end.
+#[derive(Debug)]
+pub(super) struct Roots(Vec<u32>);
+
+impl Roots {
+    /// The event that an event goes back to in the end: itself, if it has no cause.
+    pub fn of(&self, seq: Seq) -> Seq {
+        let root = usize::try_from(seq.0).ok().and_then(|seq| self.0.get(seq.checked_sub(1)?));
+        Seq(seq.0 - u64::from(root.copied().unwrap_or(0)))
     }
 }
 

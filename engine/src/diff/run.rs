@@ -5,6 +5,7 @@ use crate::time::{Micros, Time};
 
 use super::changes::{ChangeGroups, group_changes};
 use super::compare::{Difference, Strictness, compare};
+use super::decisions::Trail;
 use super::group::Facts;
 use super::over_time::{OverTime, OverTimeScan};
 use super::placements::Placements;
@@ -42,7 +43,8 @@ pub enum When {
 pub struct Options {
     /// When.
     pub when: When,
-    /// Whether changed nodes are grouped by what they have in common.
+    /// Whether changed nodes are grouped by what they have in common, and decisions noted so that [`super::why`](super::why())
+    /// can say what made them change.
     pub group: bool,
     /// Whether rollouts and unavailability over time are looked at.
     pub over_time: bool,
@@ -111,6 +113,8 @@ pub struct Compared<'a> {
     pub a: Side<'a>,
     /// The second log, folded to the last moment that was compared.
     pub b: Side<'a>,
+    /// What both logs decided; none if nothing was grouped.
+    pub(super) trails: Option<[Trail; 2]>,
 }
 
 fn explain(which: &str, settled: &Settled) -> String {
@@ -160,6 +164,7 @@ where
         _ => (Time::MAX, Time::MAX),
     };
     let (mut a, mut b) = both(|| scan(open_a()?, until_a, options), || scan(open_b()?, until_b, options))?;
+    let trails = a.trail.take().zip(b.trail.take()).map(|(a, b)| [a, b]);
     let mut comparison = Comparison {
         over_time_a: a.over_time.take(),
         over_time_b: b.over_time.take(),
@@ -179,16 +184,20 @@ where
             if options.when == When::Settled {
                 moments = vec![last];
             }
-            drop((a, b));
-            let (mut a, mut b) = both(&open_a, &open_b)?;
+            // Numbers mean the same as in the trails.
+            let (names_a, names_b) = (a.side.into_state().0, b.side.into_state().0);
+            let (mut a, mut b) = both(
+                || open_a().map(|side| side.with_names(names_a)),
+                || open_b().map(|side| side.with_names(names_b)),
+            )?;
             for moment in moments {
                 both(|| a.advance_to(moment), || b.advance_to(moment))?;
                 comparison.add(&a, &b, Some((moment, moment)), options)?;
             }
-            return Ok(Compared { comparison, a, b });
+            return Ok(Compared { comparison, a, b, trails });
         }
         comparison.add(&a.side, &b.side, Some((last, last)), options)?;
-        return Ok(Compared { comparison, a: a.side, b: b.side });
+        return Ok(Compared { comparison, a: a.side, b: b.side, trails });
     }
     if let When::Timeline { tolerance } = options.when {
         comparison.compare_timelines(&a.side, &b.side, tolerance);
@@ -196,7 +205,7 @@ where
         let at = (until_a != Time::MAX).then_some((until_a, until_b));
         comparison.add(&a.side, &b.side, at, options)?;
     }
-    Ok(Compared { comparison, a: a.side, b: b.side })
+    Ok(Compared { comparison, a: a.side, b: b.side, trails })
 }
 
 impl Comparison {
@@ -236,6 +245,7 @@ struct Scanned<'a> {
     settled: Option<Settled>,
     over_time: Option<OverTime>,
     spans: Option<Spans>,
+    trail: Option<Trail>,
     /// The time of the last event that can have changed a placement or a node.
     last_relevant: Time,
 }
@@ -245,6 +255,7 @@ fn scan(mut side: Side<'_>, until: Time, options: Options) -> Result<Scanned<'_>
     let mut over_time = options.over_time.then(OverTimeScan::new);
     let timeline = matches!(options.when, When::Timeline { .. });
     let mut spans = (options.spans || timeline).then(SpanScan::default);
+    let mut trail = options.group.then(Trail::default);
     let mut last_relevant = Time::MIN;
     side.advance_with(until, |cluster, names, seq, event| {
         if let Some(scan) = &mut settled {
@@ -256,6 +267,9 @@ fn scan(mut side: Side<'_>, until: Time, options: Options) -> Result<Scanned<'_>
         if let Some(scan) = &mut spans {
             scan.observe(cluster, names, seq, event);
         }
+        if let Some(trail) = &mut trail {
+            trail.observe(names, seq, event);
+        }
         if is_relevant(event) {
             last_relevant = event.at;
         }
@@ -263,7 +277,7 @@ fn scan(mut side: Side<'_>, until: Time, options: Options) -> Result<Scanned<'_>
     let settled = settled.map(|scan| settled::finish(scan, &side));
     let over_time = over_time.map(|scan| scan.finish(side.names(), side.now()));
     let spans = spans.map(|scan| scan.finish(side.names(), side.now()));
-    Ok(Scanned { side, settled, over_time, spans, last_relevant })
+    Ok(Scanned { side, settled, over_time, spans, trail, last_relevant })
 }
 
 /// Whether an event can change what [`Placements`] hold or what nodes are like: anything but notes and statuses.

@@ -2,11 +2,12 @@
 //!
 //! Events stream through; what stays in memory is the state, not the history.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 
 use crate::cluster::{ApplyError, Cluster};
 use crate::event::Event;
-use crate::log::{Digest, Reader};
+use crate::log::{Batch, Digest, Reader};
 use crate::names::{Names, Seq};
 use crate::time::Time;
 
@@ -19,8 +20,12 @@ type Fill<'a> = dyn FnMut(&mut Names, &mut Vec<Event>) -> Result<(), SourceError
 /// Where a side's events come from.
 enum Source<'a> {
     Batches(Box<Fill<'a>>),
+    Events(&'a [Event]),
     Log(Box<Reader>),
 }
+
+/// How many events in memory are taken at once.
+const CHUNK: usize = 4096;
 
 /// A log that cannot be folded.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +41,9 @@ pub enum SideError {
         /// What does not fit.
         source: ApplyError,
     },
+    /// Events were asked for again of a source that gives them only once: make the side from a log or from events in memory.
+    #[error("the events came in batches, and can be read only once")]
+    ReadOnce,
 }
 
 /// A log's state at a moment that only moves forward.
@@ -55,8 +63,8 @@ pub struct Side<'a> {
     known_until: Option<Time>,
     /// Whether events were played back into the log: then a replay made it, and made it to its end.
     is_run: bool,
-    /// The digest of the log up to the end of each of its batches, if it is read from one.
-    marks: Vec<(Seq, Digest)>,
+    /// The batches that were read, if they come from a log.
+    batches: Vec<Batch>,
 }
 
 impl<'a> Side<'a> {
@@ -89,17 +97,13 @@ impl<'a> Side<'a> {
             now: Time::MIN,
             known_until: None,
             is_run: false,
-            marks: Vec::new(),
+            batches: Vec::new(),
         }
     }
 
     /// A side whose events are in memory.
     pub fn from_events(names: Names, events: &'a [Event]) -> Side<'a> {
-        let mut chunks = events.chunks(4096);
-        Side::from_batches::<SourceError, _>(names, move |_, batch| {
-            batch.extend_from_slice(chunks.next().unwrap_or_default());
-            Ok(())
-        })
+        Side::of(names, Source::Events(events))
     }
 
     /// Says until when nothing more is known to happen after the last event: for a run, where its clock
@@ -115,19 +119,10 @@ impl<'a> Side<'a> {
         Side { names, ..self }
     }
 
-    /// Takes the dictionary away, for [`Side::with_names`].
-    pub(super) fn take_names(&mut self) -> Names {
-        std::mem::take(&mut self.names)
-    }
-
-    /// Gives the dictionary back.
-    pub(super) fn give_names(&mut self, names: Names) {
-        self.names = names;
-    }
-
-    /// The digest of the log up to the end of each batch that was read; empty if it is not read from a log.
-    pub(super) fn marks(&self) -> &[(Seq, Digest)] {
-        &self.marks
+    /// The number of the last event of each batch that was read, with the digest of the log up to it; nothing if it is not
+    /// read from a log.
+    pub(super) fn marks(&self) -> impl Iterator<Item = (Seq, Digest)> + '_ {
+        self.batches.iter().map(|batch| (batch.last, batch.chain))
     }
 
     /// The dictionary.
@@ -170,7 +165,7 @@ impl<'a> Side<'a> {
         let by_default = match &self.source {
             _ if self.is_run => Time::MAX,
             Source::Log(reader) => reader.known_until().unwrap_or(self.now),
-            Source::Batches(_) => self.now,
+            Source::Batches(_) | Source::Events(_) => self.now,
         };
         self.known_until.unwrap_or(by_default).max(self.now)
     }
@@ -180,37 +175,34 @@ impl<'a> Side<'a> {
     /// # Errors
     /// The log cannot be read.
     pub fn peek(&mut self) -> Result<Option<Time>, SideError> {
-        if self.next == self.batch.len() {
-            self.batch.clear();
-            self.next = 0;
-            match &mut self.source {
-                Source::Batches(fill) => fill(&mut self.names, &mut self.batch).map_err(SideError::Read)?,
-                Source::Log(reader) => {
-                    let read = reader.next_batch(&mut self.names, &mut self.batch);
-                    let batch = read.map_err(|error| SideError::Read(error.into()))?;
-                    self.marks.extend(batch.map(|batch| (batch.last, batch.chain)));
-                }
+        self.fill()?;
+        Ok(self.upcoming().map(|event| event.at))
+    }
+
+    /// Makes sure that the next event is in the batch, unless the log has ended.
+    fn fill(&mut self) -> Result<(), SideError> {
+        if self.next < self.batch.len() {
+            return Ok(());
+        }
+        self.batch.clear();
+        self.next = 0;
+        match &mut self.source {
+            Source::Batches(fill) => fill(&mut self.names, &mut self.batch).map_err(SideError::Read)?,
+            Source::Events(events) => {
+                let from = events.len().min(self.last.0 as usize);
+                self.batch.extend_from_slice(&events[from..events.len().min(from + CHUNK)]);
+            }
+            Source::Log(reader) => {
+                let read = reader.next_batch(&mut self.names, &mut self.batch);
+                self.batches.extend(read.map_err(|error| SideError::Read(error.into()))?);
             }
         }
-        Ok(self.batch.get(self.next).map(|event| event.at.max(self.now)))
+        Ok(())
     }
 
-    /// The next event, which stays the next one; `None` at the end of the log.
-    ///
-    /// # Errors
-    /// The log cannot be read.
-    pub fn next_event(&mut self) -> Result<Option<Event>, SideError> {
-        let at = self.peek()?;
-        Ok(at.map(|at| Event { at, ..self.batch[self.next] }))
-    }
-
-    /// Gives the next event without folding it in: from here on the state does not follow the log.
-    pub(super) fn skip(&mut self) -> Result<Option<Event>, SideError> {
-        let event = self.next_event()?;
-        if let Some(event) = &event {
-            self.pass(event);
-        }
-        Ok(event)
+    /// The next event of the batch.
+    fn upcoming(&self) -> Option<Event> {
+        self.batch.get(self.next).map(|event| Event { at: event.at.max(self.now), ..*event })
     }
 
     /// Folds the next event in and gives it; `None` at the end of the log.
@@ -218,18 +210,20 @@ impl<'a> Side<'a> {
     /// # Errors
     /// The log cannot be read, or the event does not fit.
     pub fn step(&mut self) -> Result<Option<Event>, SideError> {
-        let Some(event) = self.next_event()? else { return Ok(None) };
-        let seq = self.last.next();
-        let applied = self.cluster.apply(&mut self.names, seq, &event);
-        applied.map_err(|source| SideError::Apply { seq, source })?;
-        self.pass(&event);
+        self.fill()?;
+        let Some(event) = self.upcoming() else { return Ok(None) };
+        self.fold(&event)?;
         Ok(Some(event))
     }
 
-    fn pass(&mut self, event: &Event) {
-        (self.next, self.last, self.now) = (self.next + 1, self.last.next(), event.at);
+    fn fold(&mut self, event: &Event) -> Result<(), SideError> {
+        let seq = self.last.next();
+        let applied = self.cluster.apply(&mut self.names, seq, event);
+        applied.map_err(|source| SideError::Apply { seq, source })?;
+        (self.next, self.last, self.now) = (self.next + 1, seq, event.at);
         self.began.get_or_insert(event.at);
         self.is_run |= event.origin != Seq::NONE;
+        Ok(())
     }
 
     /// Folds in all events up to and at a moment, handing each to an observer after it was applied.
@@ -241,12 +235,19 @@ impl<'a> Side<'a> {
         until: Time,
         mut observe: impl FnMut(&Cluster, &Names, Seq, &Event),
     ) -> Result<(), SideError> {
-        while self.peek()?.is_some_and(|at| at <= until) {
-            if let Some(event) = self.step()? {
+        loop {
+            self.fill()?;
+            if self.batch.is_empty() {
+                return Ok(());
+            }
+            while let Some(event) = self.upcoming() {
+                if event.at > until {
+                    return Ok(());
+                }
+                self.fold(&event)?;
                 observe(&self.cluster, &self.names, self.last, &event);
             }
         }
-        Ok(())
     }
 
     /// Folds in all events up to and at a moment; [`Time::MAX`] goes to the end.
@@ -255,5 +256,76 @@ impl<'a> Side<'a> {
     /// The log cannot be read, or an event does not fit.
     pub fn advance_to(&mut self, until: Time) -> Result<(), SideError> {
         self.advance_with(until, |_, _, _, _| {})
+    }
+    /// Hands over the events with some numbers, out of those that were folded in. Takes time proportional to the batches that
+    /// they are in.
+    ///
+    /// # Errors
+    /// [`SideError::ReadOnce`]; the log cannot be read any more.
+    pub(super) fn read_again(
+        &mut self,
+        wanted: &BTreeSet<Seq>,
+        mut hand_over: impl FnMut(&Cluster, &Names, Seq, &Event),
+    ) -> Result<(), SideError> {
+        let (last, mut batch) = (self.last, Vec::new());
+        let mut wanted = wanted.iter().copied().take_while(|seq| *seq <= last).peekable();
+        while let Some(&first) = wanted.peek() {
+            let start = self.batch_with(first, &mut batch)?;
+            while let Some(seq) = wanted.next_if(|seq| seq.0 < start.0 + batch.len() as u64) {
+                hand_over(&self.cluster, &self.names, seq, &batch[(seq.0 - start.0) as usize]);
+            }
+        }
+        Ok(())
+    }
+
+    /// The events after one, up to and at a moment, out of those that were folded in; so many at the most.
+    ///
+    /// # Errors
+    /// As [`Side::read_again`].
+    pub(super) fn stretch_after(
+        &mut self,
+        after: Seq,
+        until: Time,
+        most: usize,
+    ) -> Result<Vec<Event>, SideError> {
+        let (mut stretch, mut batch) = (Vec::new(), Vec::new());
+        let mut next = after.next();
+        while stretch.len() < most && next <= self.last {
+            let start = self.batch_with(next, &mut batch)?;
+            let count = (self.last.0 - next.0 + 1).min((most - stretch.len()) as u64) as usize;
+            let events = batch.iter().skip((next.0 - start.0) as usize).take(count);
+            let before = stretch.len();
+            stretch.extend(events.take_while(|event| event.at <= until));
+            let added = (stretch.len() - before) as u64;
+            if added == 0 {
+                break;
+            }
+            next = Seq(next.0 + added);
+        }
+        Ok(stretch)
+    }
+
+    /// Reads the batch that holds an event again, and says with which event it begins.
+    fn batch_with(&mut self, seq: Seq, out: &mut Vec<Event>) -> Result<Seq, SideError> {
+        let start = match &mut self.source {
+            Source::Batches(_) => return Err(SideError::ReadOnce),
+            Source::Events(events) => {
+                let start = (seq.0 as usize - 1) / CHUNK * CHUNK;
+                out.clear();
+                out.extend_from_slice(&events[start..events.len().min(start + CHUNK)]);
+                Seq(start as u64 + 1)
+            }
+            Source::Log(reader) => {
+                let batch = self.batches[self.batches.partition_point(|batch| batch.last < seq)];
+                reader.read_again(&batch, out).map_err(|error| SideError::Read(error.into()))?;
+                batch.first
+            }
+        };
+        let mut now = Time::MIN;
+        for event in out {
+            now = now.max(event.at);
+            event.at = now;
+        }
+        Ok(start)
     }
 }

@@ -8,6 +8,7 @@ use super::digest::{RunHasher, canonical_head};
 use super::encoder::{BY, EVENT_FLAGS, FILLER, ORIGIN, ORIGIN_WIDE};
 use super::error::LogError;
 use super::frame::FrameHeader;
+use super::frames::{Found, Frames};
 use super::payload::{self, ArchivedHead, ArchivedPayload};
 use crate::event::{Event, Flags, Track};
 use crate::names::{Names, Seq};
@@ -59,7 +60,7 @@ impl Decoder {
     }
 
     /// As [`Decoder::decode`], of a batch whose names are known already.
-    pub fn decode_known(
+    fn decode_known(
         &mut self,
         frame: &FrameHeader,
         offset: u64,
@@ -71,6 +72,29 @@ impl Decoder {
             LogError::BadRecord { offset, seq: frame.first, what }
         })?;
         self.batch(batch, frame, offset, out)
+    }
+
+    /// Reads the batch at an offset, whose names are known already and whose first event has a number; `out` is empty. The
+    /// digest, if one is wanted, is left as it is.
+    pub fn decode_at(
+        &mut self,
+        frames: &mut Frames,
+        offset: u64,
+        first: Seq,
+        out: &mut Vec<Event>,
+    ) -> Result<(), LogError> {
+        let bad = |what: &str| LogError::BadRecord { offset, seq: first, what: what.to_owned() };
+        let frame = match frames.find(offset)? {
+            Found::Frame(frame, _) if frame.kind.has_events() && frame.first == first => frame,
+            Found::Frame(..) => return Err(bad("another frame stands where it should be")),
+            Found::Bad(what) => return Err(bad(what)),
+            Found::End | Found::Short => return Err(bad("the log has been cut")),
+        };
+        let payload = frames.found_payload(offset, &frame)?;
+        let hasher = self.hasher.take();
+        let decoded = self.decode_known(&frame, offset, payload, out);
+        self.hasher = hasher;
+        decoded.inspect_err(|_| out.clear())
     }
 
     fn batch(

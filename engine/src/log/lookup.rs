@@ -7,7 +7,7 @@ use super::encode_names::NameTables;
 use super::error::LogError;
 use super::file::FileStorage;
 use super::format::{FILE_HEADER_LEN, FRAME_HEADER_LEN, FrameKind};
-use super::frames::{Found, Frames};
+use super::frames::Frames;
 use super::index::{self, Entry, Set};
 use super::landmarks;
 use super::seek::Position;
@@ -139,16 +139,7 @@ impl Lookup {
     pub fn read(&mut self, part: &Part, out: &mut Vec<Event>) -> Result<(), LogError> {
         out.clear();
         let offset = self.entries.get(part.place).map_or(0, |entry| entry.offset);
-        let bad = |what: &str| LogError::BadRecord { offset, seq: part.first, what: what.to_owned() };
-        let frame = match self.frames.find(offset)? {
-            Found::Frame(frame, _) if frame.kind.has_events() && frame.first == part.first => frame,
-            Found::Frame(..) => return Err(bad("the index is wrong about it")),
-            Found::Bad(what) => return Err(bad(what)),
-            Found::End | Found::Short => return Err(bad("the log has been cut")),
-        };
-        let payload = self.frames.found_payload(offset, &frame)?;
-        let decoded = self.decoder.decode_known(&frame, offset, payload, out);
-        decoded.inspect_err(|_| out.clear())
+        self.decoder.decode_at(&mut self.frames, offset, part.first, out)
     }
 }
 

@@ -136,6 +136,16 @@ impl Reader {
         }
     }
 
+    /// Reads a batch once more that was read before: `out` is emptied and filled with its events. What
+    /// [`Reader::next_batch`] gives next stays the same.
+    ///
+    /// # Errors
+    /// [`LogError::Io`]; [`LogError::BadRecord`] when the log has changed since.
+    pub fn read_again(&mut self, batch: &Batch, out: &mut Vec<Event>) -> Result<(), LogError> {
+        out.clear();
+        self.decoder.decode_at(&mut self.frames, batch.offset, batch.first, out)
+    }
+
     /// What stands after the end that was reached and is not part of the log: a torn write, or a log that was cut.
     /// None while a writer is at work, and before the end was reached.
     pub fn recovered(&self) -> Option<&Torn> {

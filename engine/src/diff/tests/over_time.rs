@@ -103,7 +103,7 @@ fn reasons(a: &Log, b: &Log) -> (Comparison, Reasons) {
         Some(node) => format!("{} {}", event.body.kind(), names.node_name(node)),
         None => event.body.kind().to_owned(),
     };
-    let reasons = why(|| a.side(), || b.side(), &mut compared, tell).unwrap();
+    let reasons = why(&mut compared, tell).unwrap();
     (compared.comparison, reasons)
 }
 
@@ -111,11 +111,11 @@ fn reasons(a: &Log, b: &Log) -> (Comparison, Reasons) {
 fn the_first_event_that_differs_is_found() {
     // More events than are compared at once, so that the stretch has to be found too.
     let mut a = Log::new(&[]);
-    for node in 0..6000 {
+    for node in 0..17_000 {
         a.join(&format!("n{node}"), &[]);
     }
-    let mut b = Log::new(&["n5999", "n7"]);
-    for node in 0..6000 {
+    let mut b = Log::new(&["n16999", "n7"]);
+    for node in 0..17_000 {
         b.join(&format!("n{node}"), &[]);
     }
     assert_eq!(reasons(&a, &b).1.divergence, None);
@@ -124,7 +124,7 @@ fn the_first_event_that_differs_is_found() {
     let node = a.node("n78");
     a.push(Track::Cluster, Body::NodeCordoned { node });
     let found = reasons(&a, &b).1.divergence.unwrap();
-    assert_eq!(found.event, Seq(6001));
+    assert_eq!(found.event, Seq(17_001));
     assert_eq!(found.a.unwrap().told.text, "NodeCordoned n78");
     assert_eq!(found.b.unwrap().told.text, "NodeCordoned n77");
     b.events.truncate(2000);
@@ -159,6 +159,71 @@ fn decisions_are_compared_whenever_they_were_taken() {
     let decided = found.a.unwrap().told;
     assert_eq!((decided.event, decided.at, decided.kind), (created.0, seconds(7), "PodCreated"));
     assert_eq!(found.b, None);
+}
+
+#[test]
+fn a_decision_is_told_of_the_daemon_set_that_it_is_about() {
+    // Met in one order when they were applied, and in the other when their pods came.
+    let mut a = Log::new(&[]);
+    a.join("n1", &[]);
+    let last = a.daemon_set("z", "z:1", "z1");
+    let first = a.daemon_set("a", "a:1", "a1");
+    a.create(first, "n1", Seq::NONE);
+    a.create(last, "n1", Seq::NONE);
+    let mut b = a.clone();
+    let deleted = b.wait(1).delete("a", "n1", Why::User, Seq::NONE);
+    let found = reasons(&a, &b).1.decision.unwrap();
+    assert_eq!((found.daemon_set.as_str(), found.node.as_str(), found.a), ("default/a", "n1", None));
+    assert_eq!(found.b.unwrap().told.event, deleted.0);
+}
+
+#[test]
+fn an_event_of_a_pod_whose_slot_was_taken_again_is_told_of_its_placement() {
+    let a = lesson(&[], "abc");
+    let mut b = a.clone();
+    let fluentd = b.cluster.daemon_sets().next().unwrap().0.id;
+    let other = b.replica_set("web");
+    b.wait(1).delete("fluentd", "n2", Why::User, Seq::NONE);
+    let gone = b.wait(1).gone("fluentd", "n2");
+    // The slot is a ReplicaSet's pod's, then another placement's.
+    b.create(other, "n1", Seq::NONE);
+    b.delete("web", "n1", Why::User, Seq::NONE);
+    let freed = b.gone("web", "n1");
+    b.wait(1).delete("fluentd", "n1", Why::NodeNoLongerFits, gone);
+    b.wait(1).delete("fluentd", "n3", Why::NodeNoLongerFits, freed);
+    b.create(fluentd, "n4", Seq::NONE);
+    let reasons = reasons(&a, &b).1;
+    let causes =
+        reasons.moments[0].iter().flat_map(|change| change.groups.iter().flatten().chain(&change.rest));
+    let roots: std::collections::BTreeSet<&str> = causes.map(|cause| cause.root().text.as_str()).collect();
+    let expected = [
+        "PodCreated n4",
+        "PodDeleted of the pod of default/fluentd on n2",
+        "PodGone of a pod that is gone",
+        "PodGone of the pod of default/fluentd on n2",
+    ];
+    assert_eq!(roots, expected.into());
+}
+
+#[test]
+fn events_that_came_in_batches_cannot_be_asked_why() {
+    let (a, mut b) = (lesson(&[], "abc"), lesson(&[], "abc"));
+    b.delete("fluentd", "n1", Why::User, Seq::NONE);
+    let streamed = |log: &Log| {
+        let mut events = Some(log.events.clone());
+        Side::from_batches::<SourceError, _>(log.names.clone(), move |_, batch| {
+            batch.extend(events.take().unwrap_or_default());
+            Ok(())
+        })
+    };
+    let options = Options { when: When::End, group: true, ..Options::default() };
+    let mut compared = diff_with(|| Ok(streamed(&a)), || Ok(streamed(&b)), options).unwrap();
+    assert_eq!(compared.comparison.moments[0].count(ChangeKind::Lost), 1);
+    let error = why(&mut compared, &|_, _, _| String::new()).unwrap_err();
+    assert!(
+        matches!(error, DiffError::A(SideError::ReadOnce) | DiffError::B(SideError::ReadOnce)),
+        "{error}"
+    );
 }
 
 #[test]
@@ -217,7 +282,7 @@ fn a_time_line_shows_what_differs_for_how_long() {
         let when = When::Timeline { tolerance: Micros::seconds(tolerance) };
         let options = Options { when, group: true, ..Options::default() };
         let mut compared = diff_with(|| a.side(), || b.side(), options).unwrap();
-        let reasons = why(|| a.side(), || b.side(), &mut compared, &|_, _, _| String::new()).unwrap();
+        let reasons = why(&mut compared, &|_, _, _| String::new()).unwrap();
         (compared.comparison.timeline, reasons.stretches)
     };
     let (found, causes) = compare(0);

@@ -3,7 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::compare::ChangeKind;
-use super::super::decisions::{Decided, Trail, Verb};
+use super::super::decisions::{Decided, Roots, Trail, Verb};
 use super::super::{ChangeGroups, StretchGroup};
 use super::Which;
 use crate::event::Why;
@@ -37,23 +37,30 @@ struct Kind {
     says: (u64, Seq),
 }
 
-/// Says which decision made a placement differ.
-pub(super) struct Judge<'t> {
-    names: [&'t Names; 2],
-    trails: [&'t Trail; 2],
+/// What one log decided, and what it goes back to.
+pub(super) struct Ledger<'t> {
+    names: &'t Names,
+    trail: &'t Trail,
+    roots: Roots,
 }
 
-impl<'t> Judge<'t> {
-    pub fn new(a: (&'t Names, &'t Trail), b: (&'t Names, &'t Trail)) -> Self {
-        Judge { names: [a.0, b.0], trails: [a.1, b.1] }
+impl<'t> Ledger<'t> {
+    pub fn new(names: &'t Names, trail: &'t Trail) -> Self {
+        Ledger { names, trail, roots: trail.roots() }
     }
+}
 
-    pub fn changes(&self, changes: &[ChangeGroups]) -> Vec<CountedChange> {
+/// Says which decision made a placement differ.
+pub(super) struct Judge<'t>(pub [Ledger<'t>; 2]);
+
+impl Judge<'_> {
+    /// The causes of the changes at a moment of each log.
+    pub fn changes(&self, changes: &[ChangeGroups], at: [Time; 2]) -> Vec<CountedChange> {
         let of = |change: &ChangeGroups| {
             let set = format!("{}/{}", change.namespace, change.name);
-            let sets = self.trails.map(|trail| trail.keys.find_set(&set));
+            let sets = self.sets(&set);
             let judge = |nodes: &[String]| {
-                let decided = nodes.iter().filter_map(|node| self.telling(sets, node, change.kind));
+                let decided = nodes.iter().filter_map(|node| self.telling(sets, node, change.kind, at));
                 let manifests = (change.kind == ChangeKind::Revision).then_some(sets);
                 self.shared(decided, manifests)
             };
@@ -63,17 +70,28 @@ impl<'t> Judge<'t> {
         changes.iter().map(of).collect()
     }
 
+    /// The causes of stretches of the time line.
     pub fn stretches(&self, group: &StretchGroup) -> Vec<Counted> {
         let decided = group.began.iter().map(|&(side, decided)| (side, decided));
-        let sets = self.trails.map(|trail| trail.keys.find_set(&group.daemon_set));
+        let sets = self.sets(&group.daemon_set);
         self.shared(decided, (group.kind == ChangeKind::Revision).then_some(sets))
     }
 
+    fn sets(&self, name: &str) -> [Option<u32>; 2] {
+        self.0.each_ref().map(|ledger| ledger.trail.find_set(name))
+    }
+
     /// The later of the last decisions in both logs; of those that fit the kind of change, if one does.
-    fn telling(&self, sets: [Option<u32>; 2], node: &str, kind: ChangeKind) -> Option<(Which, Decided)> {
+    fn telling(
+        &self,
+        sets: [Option<u32>; 2],
+        node: &str,
+        kind: ChangeKind,
+        at: [Time; 2],
+    ) -> Option<(Which, Decided)> {
         let last = |side: usize| {
-            let node = self.names[side].find_node(node)?;
-            self.trails[side].courses(sets[side]?)?.get(node)?.last
+            let Ledger { names, trail, .. } = &self.0[side];
+            trail.decisions(sets[side]?, names.find_node(node)?, at[side]).next()
         };
         let fits = |side: Which, decided: &Decided| match (kind, side) {
             (ChangeKind::Lost, Which::A) | (ChangeKind::Gained, Which::B) => decided.verb == Verb::Created,
@@ -97,16 +115,16 @@ impl<'t> Judge<'t> {
     ) -> Vec<Counted> {
         let mut shared: FxHashMap<Kind, Counted> = FxHashMap::default();
         let manifests = manifests.map(|sets| {
-            [0, 1].map(|side| sets[side].map_or_else(Vec::new, |set| self.trails[side].manifests(set)))
+            [0, 1].map(|side| sets[side].map_or_else(Vec::new, |set| self.0[side].trail.manifests(set)))
         });
         for (side, decided) in decided {
-            let trail = self.trails[side as usize];
+            let Ledger { trail, roots, .. } = &self.0[side as usize];
             let manifest = manifests.as_ref().and_then(|manifests| {
                 let manifests = &manifests[side as usize];
                 let before = manifests.partition_point(|manifest| *manifest <= decided.seq);
                 Some(manifests[before.checked_sub(1)?])
             });
-            let root = manifest.unwrap_or_else(|| trail.root(decided.seq));
+            let root = manifest.unwrap_or_else(|| roots.of(decided.seq));
             let says = match trail.says(root) {
                 0 if root != decided.seq => (0, root),
                 says => (says, Seq::NONE),

@@ -1,24 +1,22 @@
 //! Why placements differ: the decision about each that made it so, on either side, and what that goes back to; and
 //! where the logs part.
 //!
-//! Both logs are read twice more, without being folded: once for decisions and causes, once for the events that turn
-//! out to matter. Words for those come from the state that was compared last.
+//! Decisions and causes were noted when the logs were folded. What is read again are the events that turn out to matter; words
+//! for those come from the state that was compared last.
 
 mod judge;
 mod late;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use self::judge::{Counted, CountedChange, Judge};
-use self::late::Late;
+use self::judge::{Counted, CountedChange, Judge, Ledger};
 
 use super::decisions::{Trail, Verb};
-use super::divergence::{Pair, first_beyond, first_in, same_until};
-use super::parted::{self, Parted};
+use super::divergence::{self, Pair, same_until};
+use super::parted::{self, Course, Parted};
 use super::run::{Compared, DiffError, both};
-use super::side::{Side, SideError};
 use crate::cluster::Cluster;
 use crate::event::{Event, Why};
 use crate::names::{Names, Seq};
@@ -135,67 +133,38 @@ pub struct Reasons {
 /// Puts an event into words, given a state at or after it.
 pub type Tell<'a> = dyn Fn(&Event, &Names, &Cluster) -> String + Sync + 'a;
 
-/// Finds out why two logs differ. The functions open the logs that were compared, each twice; the differences need
-/// to have been grouped.
+/// Finds out why two logs differ, given a comparison that grouped what does ([`super::Options::group`]); without groups there
+/// is nothing to say.
 ///
 /// # Errors
-/// A log cannot be read.
-pub fn why<'a, A, B>(
-    open_a: A,
-    open_b: B,
-    compared: &mut Compared<'a>,
-    tell: &Tell<'_>,
-) -> Result<Reasons, DiffError>
-where
-    A: Fn() -> Result<Side<'a>, SideError> + Sync,
-    B: Fn() -> Result<Side<'a>, SideError> + Sync,
-{
-    let from = same_until(compared.a.marks(), compared.b.marks());
-    let times: Vec<(Time, Time)> = match compared.comparison.moments.as_slice() {
-        [] => vec![(Time::MAX, Time::MAX)],
-        moments => moments.iter().map(|moment| (moment.at_a, moment.at_b)).collect(),
+/// A log cannot be read any more, or only once ([`super::SideError::ReadOnce`]).
+pub fn why(compared: &mut Compared<'_>, tell: &Tell<'_>) -> Result<Reasons, DiffError> {
+    let Compared { comparison, a, b, trails } = compared;
+    let Some([trail_a, trail_b]) = &*trails else { return Ok(Reasons::default()) };
+    let times: Vec<[Time; 2]> = match comparison.moments.as_slice() {
+        [] => vec![[Time::MAX; 2]],
+        moments => moments.iter().map(|moment| [moment.at_a, moment.at_b]).collect(),
     };
-    let (mut trail_a, mut trail_b) = (Trail::new(from), Trail::new(from));
-    let (mut side_a, mut side_b) = both(&open_a, &open_b)?;
-    side_a = side_a.with_names(compared.a.take_names());
-    side_b = side_b.with_names(compared.b.take_names());
-    let mut moments = Vec::new();
-    for (index, (at_a, at_b)) in times.iter().enumerate() {
-        both(|| trail_a.advance(&mut side_a, *at_a), || trail_b.advance(&mut side_b, *at_b))?;
-        if let Some(changes) = compared.comparison.groups.get(index) {
-            let judge = Judge::new((side_a.names(), &trail_a), (side_b.names(), &trail_b));
-            moments.push(judge.changes(changes));
-        }
-    }
-    let (names_a, names_b) = (side_a.take_names(), side_b.take_names());
-    let judge = Judge::new((&names_a, &trail_a), (&names_b, &trail_b));
-    let stretches =
-        compared.comparison.timeline.iter().map(|group| judge.stretches(group)).collect::<Vec<_>>();
-    let (until_a, until_b) = times.last().copied().unwrap_or_default();
-    let pair = match first_in((&names_a, &trail_a.window), (&names_b, &trail_b.window))? {
-        None if trail_a.window.len() == super::decisions::WINDOW => {
-            let (a, b) = both(&open_a, &open_b)?;
-            first_beyond(a, b, from, until_a.min(until_b))?
-        }
-        found => found,
+    let [until_a, until_b] = times.last().copied().unwrap_or_default();
+    let from = same_until(a.marks(), b.marks());
+    let pair = divergence::first([(&mut *a, until_a), (&mut *b, until_b)], from)?;
+    let judge = Judge([Ledger::new(a.names(), trail_a), Ledger::new(b.names(), trail_b)]);
+    let groups = comparison.groups.iter().zip(&times);
+    let wanted = Wanted {
+        moments: groups.map(|(changes, at)| judge.changes(changes, *at)).collect(),
+        stretches: comparison.timeline.iter().map(|group| judge.stretches(group)).collect(),
+        pair,
+        parted: parted::first(
+            Course { names: a.names(), trail: trail_a, until: until_a },
+            Course { names: b.names(), trail: trail_b, until: until_b },
+            from,
+        ),
     };
-    let candidates = parted::candidates((&names_a, &trail_a), (&names_b, &trail_b));
-    let wanted = Wanted { moments, stretches, pair, parted: candidates };
-    compared.a.give_names(names_a);
-    compared.b.give_names(names_b);
-    let (needed_a, needed_b) = wanted.needed(&trail_a, &trail_b);
-    let mut late_a = Late::new(&trail_a, needed_a, wanted.parted.unclear(Which::A));
-    let mut late_b = Late::new(&trail_b, needed_b, wanted.parted.unclear(Which::B));
-    let (a, b) = (&mut compared.a, &mut compared.b);
-    both(|| late_a.read(open_a()?, a, tell), || late_b.read(open_b()?, b, tell))?;
-    let parted = wanted.parted.first([&late_a.decisions, &late_b.decisions]);
-    // One that was found only now is looked up in a reading of its own.
-    let more_a = late_a.ask_for(parted.as_ref().and_then(|parted| parted.a));
-    let more_b = late_b.ask_for(parted.as_ref().and_then(|parted| parted.b));
-    if more_a || more_b {
-        both(|| late_a.read(open_a()?, a, tell), || late_b.read(open_b()?, b, tell))?;
-    }
-    Ok(wanted.tell(parted, Both { trail: [&trail_a, &trail_b], late: [&late_a, &late_b] }))
+    drop(judge);
+    let [needed_a, needed_b] = wanted.needed([trail_a, trail_b]);
+    let (told_a, told_b) =
+        both(|| late::tell_all(a, trail_a, &needed_a, tell), || late::tell_all(b, trail_b, &needed_b, tell))?;
+    Ok(wanted.tell(Both { trail: [trail_a, trail_b], told: [&told_a, &told_b] }))
 }
 
 /// Everything that is to be told, in numbers.
@@ -203,7 +172,7 @@ struct Wanted {
     moments: Vec<Vec<CountedChange>>,
     stretches: Vec<Vec<Counted>>,
     pair: Option<Pair>,
-    parted: parted::Candidates,
+    parted: Option<Parted>,
 }
 
 impl Wanted {
@@ -214,9 +183,8 @@ impl Wanted {
     }
 
     /// The numbers of the events that have to be looked up, in each log.
-    fn needed(&self, a: &Trail, b: &Trail) -> (BTreeSet<Seq>, BTreeSet<Seq>) {
+    fn needed(&self, trails: [&Trail; 2]) -> [BTreeSet<Seq>; 2] {
         let mut needed = [BTreeSet::new(), BTreeSet::new()];
-        let trails = [a, b];
         let mut want = |side: usize, seq: Seq| {
             needed[side].extend(Links::from(seq, |seq| trails[side].cause(seq)).numbers());
         };
@@ -228,14 +196,14 @@ impl Wanted {
             a.iter().for_each(|_| want(0, *seq));
             b.iter().for_each(|_| want(1, *seq));
         }
-        for (side, seq) in self.parted.possible() {
-            want(side as usize, seq);
+        if let Some(Parted { a, b, .. }) = &self.parted {
+            a.iter().for_each(|decided| want(0, decided.seq));
+            b.iter().for_each(|decided| want(1, decided.seq));
         }
-        let [a, b] = needed;
-        (a, b)
+        needed
     }
 
-    fn tell(&self, parted: Option<Parted>, both: Both<'_>) -> Reasons {
+    fn tell(&self, both: Both<'_>) -> Reasons {
         let list = |counted: &[Counted]| counted.iter().filter_map(|one| both.cause(one)).collect::<Vec<_>>();
         let change = |change: &CountedChange| ChangeCauses {
             groups: change.groups.iter().map(|group| list(group)).collect(),
@@ -246,9 +214,9 @@ impl Wanted {
             a: a.as_ref().and_then(|_| both.parting(Which::A, *seq)),
             b: b.as_ref().and_then(|_| both.parting(Which::B, *seq)),
         });
-        let decision = parted.map(|Parted { daemon_set, node, a, b, .. }| DecisionDivergence {
-            daemon_set,
-            node,
+        let decision = self.parted.as_ref().map(|Parted { daemon_set, node, a, b, .. }| DecisionDivergence {
+            daemon_set: daemon_set.clone(),
+            node: node.clone(),
             a: a.and_then(|decided| both.parting(Which::A, decided.seq)),
             b: b.and_then(|decided| both.parting(Which::B, decided.seq)),
         });
@@ -265,7 +233,7 @@ impl Wanted {
 #[derive(Clone, Copy)]
 struct Both<'t> {
     trail: [&'t Trail; 2],
-    late: [&'t Late<'t>; 2],
+    told: [&'t BTreeMap<Seq, Told>; 2],
 }
 
 impl Both<'_> {
@@ -289,10 +257,10 @@ impl Both<'_> {
     }
 
     fn parting(&self, side: Which, seq: Seq) -> Option<Parting> {
-        let (trail, late) = (self.trail[side as usize], self.late[side as usize]);
-        let told = late.told.get(&seq)?.clone();
+        let (trail, all) = (self.trail[side as usize], self.told[side as usize]);
+        let told = all.get(&seq)?.clone();
         let because = trail.cause(seq).map(|cause| Links::from(cause, |seq| trail.cause(seq)));
-        let because = because.unwrap_or_default().tell(|seq| late.told.get(&seq).cloned());
+        let because = because.unwrap_or_default().tell(|seq| all.get(&seq).cloned());
         Some(Parting { told, because })
     }
 }

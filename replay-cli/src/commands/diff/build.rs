@@ -38,7 +38,7 @@ pub fn report(
     reasons: &Reasons,
     gates: &Gates,
 ) -> Result<Report, CliError> {
-    let Compared { comparison, mut a, mut b } = compared;
+    let Compared { comparison, mut a, mut b, .. } = compared;
     let strictness = if args.strict { Strictness::Strict } else { Strictness::Placements };
     let mut moments = Vec::new();
     let last = comparison.moments.len().saturating_sub(1);

@@ -166,7 +166,7 @@ pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
     let reasons = match same {
         true => diff::Reasons::default(),
         false => {
-            let reasons = diff::why(|| sides.a.side(), || sides.b.side(), &mut compared, &describe);
+            let reasons = diff::why(&mut compared, &describe);
             reasons.map_err(|error| failure(&sides, error))?
         }
     };
