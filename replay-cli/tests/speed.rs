@@ -112,7 +112,7 @@ const SWEEP: &str = "sweep --preset churn-1k --preset rollout-5k --scale 0.0002 
 fn parts_of_a_sweep_merge_into_the_bytes_of_the_whole() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    for ending in ["csv", "jsonl"] {
+    for ending in ["csv", "jsonl", "parquet"] {
         succeeds(folder, &format!("{SWEEP} -o whole.{ending} --jobs 2"));
         succeeds(folder, &format!("{SWEEP} -o part-0.{ending} --shard 0/2"));
         let mut indexed = Command::new(env!("CARGO_BIN_EXE_kubetape"));
@@ -120,11 +120,18 @@ fn parts_of_a_sweep_merge_into_the_bytes_of_the_whole() {
         indexed.current_dir(folder).args(words.split_whitespace()).env("JOB_COMPLETION_INDEX", "1");
         assert!(indexed.output().unwrap().status.success());
         succeeds(folder, &format!("sweep --merge part-1.{ending} part-0.{ending} -o merged.{ending}"));
-        let text = |name: &str| fs::read_to_string(folder.join(format!("{name}.{ending}"))).unwrap();
-        assert_eq!(text("merged"), text("whole"));
-        assert_eq!(text("whole").lines().count(), 6 + usize::from(ending == "csv"));
+        let bytes = |name: &str| fs::read(folder.join(format!("{name}.{ending}"))).unwrap();
+        assert!(bytes("merged") == bytes("whole"), "{ending}");
+        let lines = |name: &str| String::from_utf8(bytes(name)).unwrap().lines().count();
+        match ending {
+            "parquet" => assert!(bytes("whole").starts_with(b"PAR1")),
+            _ => assert_eq!(lines("whole"), 6 + usize::from(ending == "csv")),
+        }
         assert!(!folder.join(format!("whole.{ending}.partial")).exists());
     }
+    let mixed = kubetape(folder, "sweep --merge part-0.csv part-1.parquet -o mixed.csv");
+    assert_eq!(mixed.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&mixed.stderr).contains("part-1.parquet"));
     let missing = kubetape(folder, "sweep --merge part-1.csv -o half.csv");
     assert_eq!(missing.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&missing.stderr).contains("missing"));

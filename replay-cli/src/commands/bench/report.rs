@@ -12,9 +12,10 @@ pub fn print(outcome: &Outcome, out: &mut Out) -> Result<(), CliError> {
     let scale = if outcome.scale == 1.0 { String::new() } else { format!(" at scale {}", outcome.scale) };
     writeln!(
         out,
-        "{title}{scale}: {} nodes, {} DaemonSets",
+        "{title}{scale}: {} nodes, {} {}",
         number(outcome.nodes),
-        number(outcome.daemon_sets)
+        number(outcome.daemon_sets),
+        if outcome.daemon_sets == 1 { "DaemonSet" } else { "DaemonSets" }
     )?;
     let (least, most) = outcome.seconds.iter().fold((f64::MAX, 0.0_f64), |(a, b), s| (a.min(*s), b.max(*s)));
     writeln!(

@@ -44,7 +44,7 @@ impl Journal {
         for row in rows.values() {
             text += &line(row)?;
         }
-        super::table::replace(&path, &text)?;
+        super::table::replace(&path, text.as_bytes())?;
         let file =
             OpenOptions::new().append(true).open(&path).map_err(|e| CliError::file("write", &path, &e))?;
         Ok(Journal { path, file, rows })

@@ -4,6 +4,7 @@ mod journal;
 mod matrix;
 mod merge;
 mod one;
+mod parquet;
 mod shard;
 mod table;
 
@@ -32,7 +33,7 @@ Examples:
   kubetape sweep monday.tape tuesday.tape -f v1.yaml -f v2.yaml -f v3.yaml --as-is -o outcomes.csv
 
   # A hundred synthetic clusters
-  kubetape sweep --preset churn-1k --scale 0.1 --seeds 1..100 -o outcomes.jsonl
+  kubetape sweep --preset churn-1k --scale 0.1 --seeds 1..100 -o outcomes.parquet
 
   # A tenth of it, for one of ten machines; then all tenths as one table
   kubetape sweep --preset churn-1k --seeds 1..100 --shard 3/10 -o part-3.csv
@@ -83,7 +84,7 @@ pub struct Args {
     /// When runs stop: `end`, `settled`, TIME, or +DURATION after the trace's last event
     #[arg(long, value_name = "WHEN", default_value = "settled")]
     until: UntilArg,
-    /// The table to write; by its ending CSV (.csv) or JSON lines (.jsonl)
+    /// The table to write; by its ending CSV (.csv), JSON lines (.jsonl) or Parquet (.parquet)
     #[arg(long, short, value_name = "TABLE")]
     output: PathBuf,
     /// Overwrite TABLE if it exists, and do not go on where an interrupted sweep stopped

@@ -16,6 +16,8 @@ pub enum TableFormat {
     Csv,
     /// One JSON object a line
     Jsonl,
+    /// Apache Parquet, without compression
+    Parquet,
 }
 
 impl TableFormat {
@@ -24,8 +26,9 @@ impl TableFormat {
         match path.extension().and_then(|ending| ending.to_str()) {
             Some("csv") => Ok(TableFormat::Csv),
             Some("jsonl" | "ndjson") => Ok(TableFormat::Jsonl),
+            Some("parquet") => Ok(TableFormat::Parquet),
             _ => Err(CliError::new(format!("what form is {} to have?", path.display()))
-                .hint("let it end in .csv or .jsonl, or say it with --format")),
+                .hint("let it end in .csv, .jsonl or .parquet, or say it with --format")),
         }
     }
 }
@@ -84,7 +87,7 @@ impl Row {
     }
 
     /// The row with its columns in order.
-    fn columns(&self) -> Vec<(String, Value)> {
+    pub(super) fn columns(&self) -> Vec<(String, Value)> {
         // A struct becomes a map in the order of its fields only as text.
         let text = serde_json::to_string(self).unwrap_or_default();
         let map: Map<String, Value> = serde_json::from_str(&text).unwrap_or_default();
@@ -119,28 +122,28 @@ fn quoted(text: &str) -> String {
 
 /// Writes a table in one go: it is there as a whole or not at all.
 pub fn write(path: &Path, format: TableFormat, rows: &[&Row]) -> Result<(), CliError> {
-    let mut text = String::new();
-    match format {
+    let failed = |what: String| CliError::new(what).at(path.display());
+    let bytes = match format {
         TableFormat::Csv => {
-            text += &format!("{}\n", heading());
-            rows.iter().for_each(|row| text += &format!("{}\n", row.csv()));
+            let lines = std::iter::once(heading()).chain(rows.iter().map(|row| row.csv()));
+            lines.map(|line| line + "\n").collect::<String>().into_bytes()
         }
         TableFormat::Jsonl => {
-            for row in rows {
-                text += &serde_json::to_string(row).map_err(|e| CliError::new(e.to_string()))?;
-                text.push('\n');
-            }
+            let line = |row: &&Row| serde_json::to_string(row).map(|text| text + "\n");
+            let lines: Result<String, _> = rows.iter().map(line).collect();
+            lines.map_err(|e| failed(e.to_string()))?.into_bytes()
         }
-    }
-    replace(path, &text)
+        TableFormat::Parquet => super::parquet::write(rows).map_err(|e| failed(e.to_string()))?,
+    };
+    replace(path, &bytes)
 }
 
-/// Puts a text in the place of whatever bears a name.
-pub fn replace(path: &Path, text: &str) -> Result<(), CliError> {
+/// Puts bytes in the place of whatever bears a name.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(format!(".{}.draft", std::process::id()));
     let failed = |e| CliError::file("write", path, &e);
-    fs::write(&draft, text).map_err(failed)?;
+    fs::write(&draft, bytes).map_err(failed)?;
     fs::rename(&draft, path).map_err(failed)
 }
 
