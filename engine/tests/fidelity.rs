@@ -1,41 +1,19 @@
 //! Recordings of real clusters, replayed and compared with themselves at every settled moment.
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use kubetape_engine::cluster::Cluster;
 use kubetape_engine::diff::{Comparison, Side, Strictness, When, diff};
 use kubetape_engine::event::{Body, Event, Track, Why, WorkloadStatus};
-use kubetape_engine::import::{self, Source};
 use kubetape_engine::names::{Names, Seq, sym};
-use kubetape_engine::replay::{Events, Plan, Settings, Sink, SourceError, Timings, Tracks, replay};
+use kubetape_engine::replay::{Events, Plan, Settings, Timings, Tracks, replay};
 use kubetape_engine::time::{Micros, Time};
 
-/// Keeps a run.
-#[derive(Default)]
-struct Kept(Vec<Event>);
-
-impl Sink for Kept {
-    fn write(&mut self, _names: &Names, events: &[Event]) -> Result<(), SourceError> {
-        self.0.extend_from_slice(events);
-        Ok(())
-    }
-}
-
-/// A recording's events, with the dictionary that they are told in.
-fn recording(folder: &Path) -> (Names, Vec<Event>) {
-    let sources = ["watch.jsonl.gz", "audit.jsonl.gz"]
-        .iter()
-        .map(|name| folder.join(name))
-        .filter(|path| path.exists())
-        .map(|path| Source { name: path.display().to_string(), bytes: Box::new(File::open(&path).unwrap()) })
-        .collect();
-    let mut names = Names::new();
-    let imported = import::import(sources, &import::Options::default(), &mut names, &mut |_| {}).unwrap();
-    (names, [imported.genesis, imported.events].concat())
-}
+use common::{Kept, recording, shared};
 
 /// A recording and what came of replaying it.
 struct Replayed {
@@ -97,13 +75,8 @@ fn assert_same(name: &str, comparison: &Comparison) {
 
 const WORKLOADS_PLAYED: &str = "cluster,user,workloads/replicaset,workloads/deployment";
 
-/// A recording that is only there where the project is developed.
 fn further(name: &str) -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/oracle/live").join(name);
-    if !folder.exists() {
-        eprintln!("skipped: the recording {name} is not here");
-    }
-    folder.exists().then_some(folder)
+    shared(&format!("oracle/live/{name}"))
 }
 
 #[test]

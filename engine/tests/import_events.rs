@@ -1,6 +1,8 @@
 //! Clusters of which only Kubernetes Events were kept.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -39,21 +41,9 @@ fn placements(names: &Names, cluster: &Cluster) -> BTreeMap<String, Vec<String>>
     placements
 }
 
-/// Real streams of public clusters, where they are at hand.
-fn streams() -> Option<PathBuf> {
-    let shared = std::env::var_os("KUBETAPE_SHARED").map(PathBuf::from);
-    let shared = shared.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"));
-    let folder = shared.join("data/traces/k8s_events");
-    if !folder.is_dir() {
-        println!("skipped: no Event streams of public clusters at hand");
-        return None;
-    }
-    Some(folder)
-}
-
 #[test]
 fn daemon_sets_of_public_clusters_end_with_the_recorded_pods_per_node() {
-    let Some(folder) = streams() else { return };
+    let Some(folder) = common::shared("data/traces/k8s_events") else { return };
     let mut oracle = String::new();
     flate2::read::GzDecoder::new(std::fs::File::open(folder.join("ORACLE.json.gz")).unwrap())
         .read_to_string(&mut oracle)

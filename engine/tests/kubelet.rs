@@ -1,15 +1,19 @@
 //! Kubelets that take their time, fail and crash: what comes of their settings in whole runs.
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::collections::BTreeMap;
 
 use kubetape_engine::actors::kubelet::{self, Rule};
 use kubetape_engine::event::{Body, ConditionStatus, Event, Phase, PodCondition, Track, Why};
 use kubetape_engine::names::{Names, NodeSpec};
-use kubetape_engine::replay::{Events, Injection, Plan, Settings, Sink, SourceError, Until, replay};
+use kubetape_engine::replay::{Events, Injection, Plan, Settings, Until, replay};
 use kubetape_engine::sim::{Latency, Spread};
 use kubetape_engine::time::{ApiSeconds, Micros, Time};
 use kubetape_engine::{apply, manifest};
+
+use common::Kept;
 
 const AGENT: &str = "
 apiVersion: apps/v1
@@ -22,16 +26,6 @@ spec:
     spec:
       containers: [{name: main, image: agent:1}]
 ";
-
-#[derive(Default)]
-struct Kept(Vec<Event>);
-
-impl Sink for Kept {
-    fn write(&mut self, _names: &Names, events: &[Event]) -> Result<(), SourceError> {
-        self.0.extend_from_slice(events);
-        Ok(())
-    }
-}
 
 /// What comes of a DaemonSet on some nodes in a time, with kubelets.
 fn run(nodes: &[&str], kubelet: kubelet::Settings, lasting_s: i64) -> (Names, Vec<Event>) {

@@ -1,8 +1,10 @@
 //! Manifests of public projects, where a neighbouring checkout has them: every one is read, none crashes.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod common;
+
 use kubetape_engine::manifest::{admit, decode};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What a real API server refuses, and why.
 const REFUSED: [(&str, &str); 3] = [
@@ -12,12 +14,8 @@ const REFUSED: [(&str, &str); 3] = [
 ];
 
 fn folder(name: &str) -> Vec<PathBuf> {
-    let shared = std::env::var_os("KUBETAPE_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
-    let Ok(entries) = std::fs::read_dir(shared.join("data").join(name)) else {
-        println!("no {name} in {}: skipped", shared.display());
-        return Vec::new();
-    };
+    let Some(shared) = common::shared(&format!("data/{name}")) else { return Vec::new() };
+    let entries = std::fs::read_dir(shared).unwrap();
     let mut files: Vec<_> = entries.map(|e| e.unwrap().path()).collect();
     files.retain(|f| f.extension().is_some_and(|e| e != "tsv"));
     files.sort();

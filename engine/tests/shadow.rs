@@ -1,6 +1,8 @@
 //! Recordings of real clusters, held against the engine's own decisions write by write.
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -120,14 +122,10 @@ fn a_rollout_that_takes_too_few_at_once_is_a_disagreement() {
 
 /// Recordings that are only there where the project is developed.
 fn further() -> Vec<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/oracle/live");
-    let place = std::env::var_os("KUBETAPE_RECORDINGS").map_or(beside, PathBuf::from);
-    let entries = std::fs::read_dir(&place).into_iter().flatten().flatten().map(|entry| entry.path());
+    let Some(place) = common::shared("oracle/live") else { return Vec::new() };
+    let entries = std::fs::read_dir(&place).unwrap().flatten().map(|entry| entry.path());
     let mut folders: Vec<_> = entries.filter(|path| path.join("watch.jsonl.gz").exists()).collect();
     folders.sort();
-    if folders.is_empty() {
-        eprintln!("skipped: no further recordings in {}", place.display());
-    }
     folders
 }
 

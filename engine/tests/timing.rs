@@ -2,25 +2,15 @@
 //! kubelets as fast as the recorded ones.
 #![allow(clippy::unwrap_used)]
 
-use std::fs::File;
-use std::path::Path;
+mod common;
 
 use kubetape_engine::calibrate::Calibration;
 use kubetape_engine::event::{Body, Event};
-use kubetape_engine::import::{self, Source};
 use kubetape_engine::names::{Names, ObjectId};
-use kubetape_engine::replay::{Events, Plan, Settings, Sink, SourceError, Tracks, replay};
+use kubetape_engine::replay::{Events, Plan, Settings, Tracks, replay};
 use kubetape_engine::time::{Micros, Time};
 
-#[derive(Default)]
-struct Kept(Vec<Event>);
-
-impl Sink for Kept {
-    fn write(&mut self, _names: &Names, events: &[Event]) -> Result<(), SourceError> {
-        self.0.extend_from_slice(events);
-        Ok(())
-    }
-}
+use common::{Kept, recording, shared};
 
 /// The DaemonSet of a name.
 fn named(names: &Names, object: ObjectId, name: &str) -> bool {
@@ -81,20 +71,8 @@ fn phases(names: &Names, events: &[Event]) -> [(&'static str, Micros); 4] {
 
 #[test]
 fn a_stock_control_plane_takes_as_long_as_recorded() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let found = ["../..", "../../.."].map(|up| root.join(up).join("shared/oracle/live/E-1000"));
-    let Some(folder) = found.into_iter().find(|folder| folder.exists()) else {
-        eprintln!("skipped: the recording E-1000 is not here");
-        return;
-    };
-    let sources = ["watch.jsonl.gz", "audit.jsonl.gz"].map(|name| {
-        let path = folder.join(name);
-        Source { name: name.to_owned(), bytes: Box::new(File::open(path).unwrap()) }
-    });
-    let mut names = Names::new();
-    let imported =
-        import::import(sources.into(), &import::Options::default(), &mut names, &mut |_| {}).unwrap();
-    let trace = [imported.genesis, imported.events].concat();
+    let Some(folder) = shared("oracle/live/E-1000") else { return };
+    let (names, trace) = recording(&folder);
     let mut calibration = Calibration::default();
     trace.iter().for_each(|event| calibration.note(event));
     let learnt = calibration.finish(Settings::default(), &names);

@@ -2,25 +2,19 @@
 //! moves no other node's pods by a microsecond.
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::collections::BTreeMap;
 
 use kubetape_engine::cluster::Cluster;
 use kubetape_engine::diff::{ChangeKind, Options, Side, When, diff_with};
 use kubetape_engine::event::{Body, Event, Track};
 use kubetape_engine::names::{Names, NodeSpec, Seq};
-use kubetape_engine::replay::{Events, Plan, Sink, SourceError, replay};
+use kubetape_engine::replay::{Events, Plan, replay};
 use kubetape_engine::synth::{Rates, Spec, Synth};
 use kubetape_engine::time::{ApiSeconds, Micros, Time};
 
-#[derive(Default)]
-struct Kept(Vec<Event>);
-
-impl Sink for Kept {
-    fn write(&mut self, _names: &Names, events: &[Event]) -> Result<(), SourceError> {
-        self.0.extend_from_slice(events);
-        Ok(())
-    }
-}
+use common::Kept;
 
 /// A cluster whose nodes are relabelled, tainted and cordoned, and come and go.
 fn trace(seed: u64) -> (Names, Vec<Event>) {

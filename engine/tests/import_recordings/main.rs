@@ -1,6 +1,8 @@
 //! Recordings of real clusters, imported and folded: the cluster that comes out is the one that was recorded.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod picture;
 
 use std::collections::BTreeMap;
@@ -20,13 +22,6 @@ use picture::{picture_of_cluster, picture_of_list};
 
 fn lesson() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../traces/lesson")
-}
-
-/// Recordings beside the project, if they are there.
-fn recordings() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().skip(2).take(2);
-    let places = beside.map(|folder| folder.join("shared/oracle/live"));
-    std::env::var_os("KUBETAPE_RECORDINGS").map(PathBuf::from).into_iter().chain(places).find(|p| p.is_dir())
 }
 
 fn source(path: &Path) -> Source {
@@ -243,10 +238,7 @@ fn a_recording_that_begins_in_the_middle_starts_from_its_list() {
 
 #[test]
 fn other_recordings_fold_to_the_cluster_that_was_recorded() {
-    let Some(place) = recordings() else {
-        eprintln!("skipped: no recordings beside the project");
-        return;
-    };
+    let Some(place) = common::shared("oracle/live") else { return };
     for name in STILL.iter().filter(|name| place.join(name).join("watch.jsonl.gz").is_file()) {
         let told = assert_folds_to_its_end(&place.join(name));
         let mut inferred = told.report.inferred.keys().filter(|what| what.starts_with("author of"));
@@ -260,10 +252,7 @@ fn other_recordings_fold_to_the_cluster_that_was_recorded() {
 
 #[test]
 fn recordings_that_were_still_moving_fold_too() {
-    let Some(place) = recordings() else {
-        eprintln!("skipped: no recordings beside the project");
-        return;
-    };
+    let Some(place) = common::shared("oracle/live") else { return };
     for name in ["D", "F-102"].iter().filter(|name| place.join(name).join("watch.jsonl.gz").is_file()) {
         let mut names = Names::new();
         let files = [place.join(name).join("watch.jsonl.gz"), place.join(name).join("audit.jsonl.gz")];
