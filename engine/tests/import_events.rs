@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use kubetape_engine::cluster::Cluster;
 use kubetape_engine::import::{Imported, Options, Source, import};
