@@ -140,7 +140,13 @@ pub type Tell<'a> = dyn Fn(&Event, &Names, &Cluster) -> String + Sync + 'a;
 /// A log cannot be read any more, or only once ([`super::SideError::ReadOnce`]).
 pub fn why(compared: &mut Compared<'_>, tell: &Tell<'_>) -> Result<Reasons, DiffError> {
     let Compared { comparison, a, b, trails } = compared;
-    let Some([trail_a, trail_b]) = &*trails else { return Ok(Reasons::default()) };
+    let Some([trail_a, trail_b]) = trails else { return Ok(Reasons::default()) };
+    let link = |trail: &mut Trail| {
+        trail.link();
+        Ok(())
+    };
+    both(|| link(trail_a), || link(trail_b))?;
+    let (trail_a, trail_b) = (&*trail_a, &*trail_b);
     let times: Vec<[Time; 2]> = match comparison.moments.as_slice() {
         [] => vec![[Time::MAX; 2]],
         moments => moments.iter().map(|moment| [moment.at_a, moment.at_b]).collect(),
