@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, BufRead, Read, Seek, Write};
 use std::ops::{Deref, DerefMut};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use kubetape_engine::log::format::FILE_MAGIC;
 use kubetape_engine::log::{Digest, Draft, FileStorage, LogError, Options, Reader, Storage, Writer};
 
 use crate::error::CliError;
@@ -36,6 +37,18 @@ pub fn path(named: &Path) -> Result<Cow<'_, Path>, LogError> {
         }
     };
     Ok(Cow::Owned(PathBuf::from(spool_name(spool))))
+}
+
+/// Whether standard input begins as a log does. Nothing of it is taken away.
+///
+/// # Errors
+/// It cannot be read.
+pub fn stdin_is_log() -> Result<bool, LogError> {
+    let failed = |source| LogError::Io { what: "read", file: "standard input".into(), source };
+    let mut input = io::stdin().lock();
+    let beginning = input.fill_buf().map_err(failed)?;
+    let shown = beginning.len().min(FILE_MAGIC.len());
+    Ok(shown > 0 && beginning[..shown] == FILE_MAGIC[..shown])
 }
 
 fn spool_name(spool: &File) -> String {

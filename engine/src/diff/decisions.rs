@@ -97,8 +97,10 @@ pub(super) struct Trail {
     steps: Vec<Step>,
     /// What each step was.
     kinds: Vec<(Verb, Option<Why>)>,
-    /// By DaemonSet and node: the last decision.
+    /// By DaemonSet and node: the last decision, of those that are linked.
     last: Vec<PerNode<At>>,
+    /// How many steps are linked to those before.
+    linked: usize,
     /// By slot: the creation of the pod that has it, or what made it nobody's.
     slots: Vec<At>,
     /// By an event's number less one: how far back its cause is; 0 for none.
@@ -169,20 +171,25 @@ impl Trail {
         kind: (Verb, Option<Why>),
     ) -> At {
         let step = At::of(self.steps.len());
-        let before = match placement {
-            Some((set, node)) => {
-                if set as usize >= self.last.len() {
-                    self.last.resize_with(set as usize + 1, PerNode::default);
-                }
-                std::mem::replace(self.last[set as usize].entry(node), step)
-            }
-            None => At::NONE,
-        };
         let (set, node) = placement.unzip();
         let placement = set.map_or(At::NONE, |set| At::of(set as usize));
-        self.steps.push(Step { at, seq, placement, node, before, earlier });
+        self.steps.push(Step { at, seq, placement, node, before: At::NONE, earlier });
         self.kinds.push(kind);
         step
+    }
+
+    /// Makes it known which decisions there are about each placement. Left until somebody asks, because it goes all over the
+    /// memory, and nobody does about logs that are the same.
+    pub fn link(&mut self) {
+        for index in self.linked..self.steps.len() {
+            let Some((set, node)) = self.placement(&self.steps[index]) else { continue };
+            if set as usize >= self.last.len() {
+                self.last.resize_with(set as usize + 1, PerNode::default);
+            }
+            let last = self.last[set as usize].entry(node);
+            self.steps[index].before = std::mem::replace(last, At::of(index));
+        }
+        self.linked = self.steps.len();
     }
 
     fn placement(&self, step: &Step) -> Option<(u32, NodeId)> {
@@ -194,14 +201,14 @@ impl Trail {
         Decided { verb, why, at, seq }
     }
 
-    /// The decisions about a DaemonSet on a node up to and at a moment, the last first.
+    /// The decisions about a DaemonSet on a node up to and at a moment, the last first; of those that are linked.
     pub fn decisions(&self, set: u32, node: NodeId, until: Time) -> impl Iterator<Item = Decided> + '_ {
         let last = self.last.get(set as usize).and_then(|last| last.get(node)).copied().unwrap_or_default();
         let indices = std::iter::successors(last.index(), |&index| self.steps[index].before.index());
         indices.map(|index| self.decided(index)).skip_while(move |decided| decided.at > until)
     }
 
-    /// The nodes on which something was decided about a DaemonSet.
+    /// The nodes on which something was decided about a DaemonSet, by what is linked.
     pub fn nodes(&self, set: u32) -> impl Iterator<Item = NodeId> + '_ {
         let nodes = self.last.get(set as usize).into_iter().flat_map(PerNode::iter);
         nodes.filter(|(_, last)| last.index().is_some()).map(|(node, _)| node)

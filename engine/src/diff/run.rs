@@ -61,6 +61,16 @@ pub enum DiffError {
     /// The second log cannot be folded.
     #[error("second log: {0}")]
     B(#[source] SideError),
+    /// A log begins only after the moment that was asked for, so there is no state to compare.
+    #[error("the {which} log begins at {first}, after {at}")]
+    BeforeStart {
+        /// `first` or `second`.
+        which: &'static str,
+        /// The moment.
+        at: Time,
+        /// The time of its first event.
+        first: Time,
+    },
     /// There is no moment at which both are settled, so there is nothing to say about sameness.
     #[error(
         "the logs are never settled at the same time ({}; {}): compare them at a moment or at their ends",
@@ -164,6 +174,10 @@ where
         _ => (Time::MAX, Time::MAX),
     };
     let (mut a, mut b) = both(|| scan(open_a()?, until_a, options), || scan(open_b()?, until_b, options))?;
+    if let When::At { .. } = options.when {
+        has_begun("first", until_a, &mut a.side, DiffError::A)?;
+        has_begun("second", until_b, &mut b.side, DiffError::B)?;
+    }
     let trails = a.trail.take().zip(b.trail.take()).map(|(a, b)| [a, b]);
     let mut comparison = Comparison {
         over_time_a: a.over_time.take(),
@@ -206,6 +220,20 @@ where
         comparison.add(&a.side, &b.side, at, options)?;
     }
     Ok(Compared { comparison, a: a.side, b: b.side, trails })
+}
+
+/// Checks that a side, folded up to a moment, had begun by then. A log without events is as empty at any moment.
+fn has_begun(
+    which: &'static str,
+    at: Time,
+    side: &mut Side<'_>,
+    unread: fn(SideError) -> DiffError,
+) -> Result<(), DiffError> {
+    let next = side.peek().map_err(unread)?;
+    match next.filter(|_| side.began().is_none()) {
+        Some(first) => Err(DiffError::BeforeStart { which, at, first }),
+        None => Ok(()),
+    }
 }
 
 impl Comparison {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use kubetape_engine::import;
-use kubetape_engine::log::{LogError, Reader};
+use kubetape_engine::log::LogError;
 use kubetape_engine::names::Names;
 use kubetape_engine::replay::{Events, Source, SourceError};
 use kubetape_engine::shadow::{self, Kind, Report, ShadowError, Tally};
@@ -17,6 +17,7 @@ use crate::error::CliError;
 use crate::output::style::Paint;
 use crate::output::table::Table;
 use crate::output::{Format, Out, counted};
+use crate::tape;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,9 +73,9 @@ pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
 /// Opens a log, or imports recordings; says how many events there are, if that is known.
 fn open(args: &Args, names: &mut Names, out: &Out) -> Result<(Box<dyn Source>, Option<u64>), CliError> {
     if let [path] = &args.recording[..]
-        && path != Path::new("-")
+        && (path != Path::new("-") || tape::stdin_is_log()?)
     {
-        match Reader::open(path) {
+        match tape::reader(path) {
             Ok(reader) => return Ok((Box::new(reader), None)),
             Err(LogError::NotALog { .. }) => {}
             Err(error) => return Err(error.into()),

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::process::ExitCode;
 
-use kubetape_engine::log::{Digest, Reader};
+use kubetape_engine::log::Digest;
 use kubetape_engine::names::Seq;
 use kubetape_engine::replay::{
     self, Difference, Plan, Repeatable, Sketch, Source, SourceError, Threads, Verdict,
@@ -16,6 +16,7 @@ use crate::error::CliError;
 use crate::output::style::Paint;
 use crate::output::{Format, Out};
 use crate::plan::{self, Replayed, Said};
+use crate::tape;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -83,7 +84,7 @@ pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
     // The engine's errors cannot carry one of the command's, so it is kept aside until they are back.
     let refused: RefCell<Option<CliError>> = RefCell::new(None);
     let open = |threads| -> Result<Box<dyn Source>, SourceError> {
-        let reader = Reader::open(trace)?;
+        let reader = tape::reader(trace)?;
         Ok(match threads {
             Threads::One => Box::new(reader),
             Threads::Two => Box::new(reader.ahead()),

@@ -322,6 +322,47 @@ gate budget: holds, 0 budgets breached
 }
 
 #[test]
+fn what_could_pass_for_sameness_is_refused() {
+    let shell = two_runs();
+    let refused = |options: &str, said: &[&str]| {
+        let (text, status) = shell.run(&format!("kubetape diff {options} 2>&1"));
+        assert_eq!(status, 2, "{options}: {text}");
+        said.iter().for_each(|part| assert!(text.contains(part), "{options}: {text}"));
+    };
+    // A gate at a moment before there was anything would hold whatever happened later.
+    let begins = "log begins at 2026-01-01T00:00:00Z, after";
+    refused("before.tape after.tape --at 2020-01-01T00:00:00Z --max-lost 0", &["first", begins]);
+    refused("before.tape after.tape --at -1h --fail-on lost", &[begins, "-5m from the end of each"]);
+    refused("before.tape after.tape --tolerance 2s", &["--tolerance is only for --at timeline"]);
+    assert_eq!(shell.run("kubetape diff before.tape after.tape --at timeline --tolerance 2s").1, 1);
+    assert_eq!(shell.run("kubetape diff before.tape after.tape --at +0s").1, 0);
+}
+
+#[test]
+fn one_side_may_be_standard_input() {
+    let shell = two_runs();
+    let (plain, _) = shell.run("kubetape diff before.tape after.tape --format json");
+    for piped in
+        ["cat before.tape | kubetape diff - after.tape", "cat after.tape | kubetape diff before.tape -"]
+    {
+        let (text, status) = shell.run(&format!("{piped} --format json"));
+        assert_eq!(status, 1, "{piped}: {text}");
+        let lost = |text: &str| text.lines().filter(|line| line.contains("\"lost\": 4")).count();
+        assert_eq!(lost(&text), lost(&plain), "{text}");
+        assert!(lost(&plain) > 0);
+    }
+    let twice = [
+        "kubetape diff - -f - --against agent.yaml < x.tape",
+        "kubetape diff x.tape -f - --against - < agent.yaml",
+    ];
+    for twice in twice {
+        let (text, status) = shell.run(&format!("{twice} 2>&1"));
+        assert_eq!(status, 2, "{text}");
+        assert!(text.contains("standard input can be read only once"), "{text}");
+    }
+}
+
+#[test]
 fn every_form_says_the_same() {
     let shell = two_runs();
     let form = |form: &str| {

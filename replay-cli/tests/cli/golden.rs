@@ -104,6 +104,9 @@ fn a_trace_gives_the_same_run_each_time_and_a_wrong_digest_is_told() {
     let (text, status) = shell.run("kubetape verify traces/lesson.tape");
     assert_eq!(status, 0, "{text}");
     says(&text, &["traces/lesson.tape: same: three replays (one of them resumed after event #"]);
+    // A pipe can be read only once, and it is replayed more often.
+    let (piped, status) = shell.run("cat traces/lesson.tape | kubetape verify -");
+    assert_eq!((status, piped.as_str()), (0, text.replace("traces/lesson.tape", "-").as_str()));
     let digest = "00000000000000000000000000000000";
     let (text, status) = shell.run(&format!("kubetape verify traces/lesson.tape --digest {digest}"));
     assert_eq!(status, 1, "{text}");

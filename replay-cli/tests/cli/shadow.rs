@@ -63,3 +63,11 @@ error: cannot open missing.tape: no such file or directory
 "#]],
     );
 }
+
+#[test]
+fn a_log_may_come_from_standard_input() {
+    let shell = Shell::new();
+    let (named, _) = shell.run("kubetape shadow traces/lesson.tape");
+    let (piped, status) = shell.run("cat traces/lesson.tape | kubetape shadow -");
+    assert_eq!((status, piped.as_str()), (0, named.replace("traces/lesson.tape", "-").as_str()));
+}

@@ -133,14 +133,21 @@ pub struct Reasons {
 /// Puts an event into words, given a state at or after it.
 pub type Tell<'a> = dyn Fn(&Event, &Names, &Cluster) -> String + Sync + 'a;
 
-/// Finds out why two logs differ, given a comparison that grouped what does ([`super::Options::group`]); without groups there
-/// is nothing to say.
+/// Finds out why two logs differ, given a comparison that grouped what does ([`super::Options::group`]). Without groups there
+/// is nothing to say, nor is there when it is asked again: the decisions that it needs take room, and are let go.
 ///
 /// # Errors
 /// A log cannot be read any more, or only once ([`super::SideError::ReadOnce`]).
 pub fn why(compared: &mut Compared<'_>, tell: &Tell<'_>) -> Result<Reasons, DiffError> {
     let Compared { comparison, a, b, trails } = compared;
-    let Some([trail_a, trail_b]) = &*trails else { return Ok(Reasons::default()) };
+    // Nobody asks twice, and what comes next needs the room.
+    let Some([mut trail_a, mut trail_b]) = trails.take() else { return Ok(Reasons::default()) };
+    let link = |trail: &mut Trail| {
+        trail.link();
+        Ok(())
+    };
+    both(|| link(&mut trail_a), || link(&mut trail_b))?;
+    let (trail_a, trail_b) = (&trail_a, &trail_b);
     let times: Vec<[Time; 2]> = match comparison.moments.as_slice() {
         [] => vec![[Time::MAX; 2]],
         moments => moments.iter().map(|moment| [moment.at_a, moment.at_b]).collect(),

@@ -76,9 +76,9 @@ pub struct Args {
     /// -5m (before the end of each)
     #[arg(long, value_name = "WHEN", default_value = "settled", allow_hyphen_values = true)]
     at: WhenArg,
-    /// With `--at timeline`: pass over what differs for no longer
-    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = timespec::duration)]
-    tolerance: Micros,
+    /// With `--at timeline`: pass over what differs for no longer [default: 0]
+    #[arg(long, value_name = "DURATION", value_parser = timespec::duration)]
+    tolerance: Option<Micros>,
     /// Compare phase, binding and revision on each node too
     #[arg(long)]
     strict: bool,
@@ -156,6 +156,10 @@ impl FromStr for WhenArg {
 }
 
 pub fn run(args: &Args, out: &mut Out) -> Result<ExitCode, CliError> {
+    if args.tolerance.is_some() && !matches!(args.at, WhenArg::Timeline) {
+        return Err(CliError::new("--tolerance is only for --at timeline")
+            .hint("at a moment, what differs differs, however long it does"));
+    }
     let sides = Sides::open(args, out)?;
     let strictness = if args.strict { Strictness::Strict } else { Strictness::Placements };
     let options =
@@ -191,7 +195,7 @@ fn when(args: &Args, sides: &Sides) -> Result<When, CliError> {
         WhenArg::Settled => return Ok(When::Settled),
         WhenArg::EverySettled => return Ok(When::EverySettled),
         WhenArg::End => return Ok(When::End),
-        WhenArg::Timeline => return Ok(When::Timeline { tolerance: args.tolerance }),
+        WhenArg::Timeline => return Ok(When::Timeline { tolerance: args.tolerance.unwrap_or_default() }),
         WhenArg::Moment(moment) => moment,
     };
     let at = |source: &sides::Source| -> Result<Time, CliError> {
@@ -213,6 +217,10 @@ fn failure(sides: &Sides, error: DiffError) -> CliError {
         never @ DiffError::NeverSettled { .. } => {
             return CliError::new(never.to_string())
                 .hint("--at end compares each at its end, --at TIME at a moment");
+        }
+        before @ DiffError::BeforeStart { .. } => {
+            return CliError::new(before.to_string())
+                .hint("+5m is counted from the start of each, -5m from the end of each");
         }
     };
     match error {

@@ -132,6 +132,11 @@ impl Source {
 
 /// Makes two runs of a trace, at the same time.
 fn what_ifs(trace: &Path, what_if: &WhatIf, out: &mut Out) -> Result<Sides, CliError> {
+    let inputs = what_if.manifests.iter().chain(&what_if.against).map(PathBuf::as_path).chain([trace]);
+    if inputs.filter(|path| *path == Path::new("-")).count() > 1 {
+        return Err(CliError::new("standard input can be read only once, and `-` is given more often")
+            .hint("put the others into files"));
+    }
     let settings = what_if.settings.as_deref().map(settings::read).transpose()?;
     let settings = settings.map(SettingsArgs::given).unwrap_or_default();
     let replayed = |manifests: &[PathBuf]| Replayed {
