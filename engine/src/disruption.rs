@@ -71,8 +71,8 @@ pub fn status(cluster: &Cluster, names: &Names, budget: &Object) -> BudgetStatus
 pub fn budgets_of<'c>(cluster: &'c Cluster, names: &'c Names, id: PodId) -> impl Iterator<Item = &'c Object> {
     let pod = cluster.pod(id);
     cluster.objects_of_kind(sym::POD_DISRUPTION_BUDGET).filter(move |budget| {
-        let selects = |spec, pod| selects(cluster, names, spec, budget.key.namespace, id, pod);
-        budget.disruption_budget().zip(pod).is_some_and(|(spec, pod)| selects(spec, pod))
+        let selects = |spec, pod: &Pod| selects(cluster, names, spec, budget.key.namespace, id, pod);
+        budget.disruption_budget().zip(pod).is_some_and(|(spec, pod)| selects(spec, &pod))
     })
 }
 
@@ -93,7 +93,7 @@ fn counts(
     cluster: &Cluster,
     names: &Names,
     spec: &DisruptionBudget,
-    pods: &[&Pod],
+    pods: &[Pod],
 ) -> Result<(i64, i64), String> {
     let invalid = || "invalid value for IntOrString: neither a number nor a percentage".to_owned();
     match (spec.max_unavailable, spec.min_available) {
@@ -114,7 +114,7 @@ fn counts(
 }
 
 /// How many pods the owners of some pods are to have (`getExpectedScale`). Pods without an owner count for nothing.
-fn scale(cluster: &Cluster, names: &Names, pods: &[&Pod]) -> Result<i64, String> {
+fn scale(cluster: &Cluster, names: &Names, pods: &[Pod]) -> Result<i64, String> {
     let mut scales: BTreeMap<ObjectId, i64> = BTreeMap::new();
     for pod in pods {
         let Some(owner) = pod.owner else { continue };

@@ -90,7 +90,7 @@ impl DrainOptions {
         let mut taken = Vec::new();
         for (name, id) in named {
             let Some(pod) = cluster.pod(id) else { continue };
-            match self.fate(cluster, names, pod) {
+            match self.fate(cluster, names, &pod) {
                 Fate::Forbidden(reason) => errors.add(reason, name),
                 Fate::Left(reason) => {
                     reason.into_iter().for_each(|reason| warnings.add(reason, name.clone()))

@@ -222,6 +222,25 @@ pub enum Why {
 }
 
 impl Why {
+    /// Every reason, by its number.
+    pub const ALL: [Why; 15] = [
+        Why::Unknown,
+        Why::User,
+        Why::Failed,
+        Why::Succeeded,
+        Why::NodeMissing,
+        Why::NodeNoLongerFits,
+        Why::Outdated,
+        Why::Duplicate,
+        Why::OwnerGone,
+        Why::ScaledDown,
+        Why::Evicted,
+        Why::TaintEviction,
+        Why::NodeGone,
+        Why::Preempted,
+        Why::Collected,
+    ];
+
     /// Words for people and for comparisons with recordings.
     pub fn as_str(self) -> &'static str {
         match self {

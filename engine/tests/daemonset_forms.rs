@@ -184,7 +184,7 @@ impl Twin {
     fn pod(&self, number: u8) -> Option<(PodId, Pod)> {
         let count = self.world.cluster.pod_count();
         let nth = usize::from(number).checked_rem(count)?;
-        self.world.cluster.pods().nth(nth).map(|(id, pod)| (id, *pod))
+        self.world.cluster.pods().nth(nth)
     }
 
     fn pod_deed(&mut self, number: u8, deed: Deed) {

@@ -123,7 +123,7 @@ impl Lab {
         let since = ApiSeconds(self.second);
         let pods: Vec<PodId> = self.world.cluster.pods().map(|(id, _)| id).collect();
         for id in pods {
-            let pod = *self.world.cluster.pod(id).unwrap();
+            let pod = self.world.cluster.pod(id).unwrap();
             let node = pod.node.filter(|_| pod.bound).and_then(|node| self.world.cluster.present_node(node));
             if node.is_none_or(|node| node.silent) {
                 continue;

@@ -4,39 +4,68 @@
 use crate::cluster::{Cluster, Shape};
 use crate::names::{Names, NodeId, ResourceList, Sym, sym};
 
-/// What is used on one node.
+/// What is used on one node. There is one a node, so what every pod asks for has a place of its own, and the rest is kept
+/// apart.
 #[derive(Clone, Debug, Default)]
 pub(in crate::actors) struct NodeUsage {
     pub pods: i64,
-    pub requests: Vec<(Sym, i64)>,
-    pub ports: Vec<(Sym, Sym, u16)>,
+    milli_cpu: i64,
+    memory: i64,
+    other: Option<Box<Other>>,
+    ports: Vec<(Sym, Sym, u16)>,
 }
+
+/// Resources that only some pods ask for.
+#[derive(Clone, Debug, Default)]
+struct Other(Vec<(Sym, i64)>);
 
 impl NodeUsage {
     /// Nothing is used.
-    pub const NOTHING: NodeUsage = NodeUsage { pods: 0, requests: Vec::new(), ports: Vec::new() };
+    pub const NOTHING: NodeUsage =
+        NodeUsage { pods: 0, milli_cpu: 0, memory: 0, other: None, ports: Vec::new() };
+
+    /// How much of a resource is used.
+    pub fn amount(&self, resource: Sym) -> i64 {
+        match resource {
+            sym::CPU => self.milli_cpu,
+            sym::MEMORY => self.memory,
+            _ => self.other.as_ref().map_or(0, |other| amount(&other.0, resource)),
+        }
+    }
 
     /// Counts a pod.
     pub fn add(&mut self, shape: &Shape) {
         self.pods += 1;
-        if self.requests.is_empty() {
-            self.requests.reserve_exact(shape.requests.len());
-        }
         for &(name, amount) in &shape.requests {
-            match self.requests.iter_mut().find(|r| r.0 == name) {
-                Some(used) => used.1 += amount,
-                None => self.requests.push((name, amount)),
+            match name {
+                sym::CPU => self.milli_cpu += amount,
+                sym::MEMORY => self.memory += amount,
+                _ => {
+                    let requests = &mut self.other.get_or_insert_default().0;
+                    match requests.iter_mut().find(|r| r.0 == name) {
+                        Some(used) => used.1 += amount,
+                        None => requests.push((name, amount)),
+                    }
+                }
             }
         }
-        self.ports.extend_from_slice(&shape.host_ports);
+        if !shape.host_ports.is_empty() {
+            self.ports.reserve_exact(shape.host_ports.len());
+            self.ports.extend_from_slice(&shape.host_ports);
+        }
     }
 
     /// Stops counting a pod that was counted.
     pub fn remove(&mut self, shape: &Shape) {
         self.pods -= 1;
         for &(name, amount) in &shape.requests {
-            if let Some(used) = self.requests.iter_mut().find(|r| r.0 == name) {
-                used.1 -= amount;
+            match name {
+                sym::CPU => self.milli_cpu -= amount,
+                sym::MEMORY => self.memory -= amount,
+                _ => {
+                    let requests = self.other.iter_mut().flat_map(|other| &mut other.0);
+                    requests.filter(|r| r.0 == name).for_each(|used| used.1 -= amount);
+                }
             }
         }
         for port in &shape.host_ports {
@@ -78,7 +107,7 @@ pub(in crate::actors) fn lacking(
     }
     for &(resource, wanted) in shape.requests.iter().filter(|r| r.1 > 0) {
         let total = allocatable(cluster, names, node, resource).unwrap_or(0);
-        if wanted > total - amount(&used.requests, resource) {
+        if wanted > total - used.amount(resource) {
             lacking.push(Lack { resource, hopeless: wanted > total });
         }
     }

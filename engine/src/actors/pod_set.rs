@@ -8,6 +8,7 @@ pub(super) struct PodSet(Vec<u64>);
 
 impl PodSet {
     /// Adds a pod. Says whether it is new.
+    #[inline]
     pub fn insert(&mut self, pod: PodId) -> bool {
         let (word, bit) = (pod.index() / 64, 1 << (pod.index() % 64));
         if self.0.len() <= word {
@@ -19,6 +20,7 @@ impl PodSet {
     }
 
     /// Takes a pod out. Says whether it was there.
+    #[inline]
     pub fn remove(&mut self, pod: PodId) -> bool {
         let (word, bit) = (pod.index() / 64, 1 << (pod.index() % 64));
         let Some(found) = self.0.get_mut(word) else { return false };
@@ -28,6 +30,7 @@ impl PodSet {
     }
 
     /// Whether a pod is there.
+    #[inline]
     pub fn contains(&self, pod: PodId) -> bool {
         self.0.get(pod.index() / 64).is_some_and(|word| word >> (pod.index() % 64) & 1 == 1)
     }

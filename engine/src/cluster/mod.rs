@@ -9,6 +9,7 @@ mod node;
 mod object;
 mod ordinals;
 mod pod;
+mod pods;
 mod revision;
 mod shape;
 
@@ -30,12 +31,13 @@ pub(crate) use shape::daemon_pod_doc;
 
 use by_name::ByName;
 use ordinals::Ordinals;
+use pods::Pods;
 
 use crate::event::ConditionStatus;
 use crate::names::{
     DocId, Names, NodeId, ObjectId, ObjectKey, PodId, RevisionId, Seq, ShapeId, Sym, api_elapsed, sym,
 };
-use crate::time::Time;
+use crate::time::{ApiSeconds, Time};
 
 /// The state of a cluster.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -43,9 +45,7 @@ pub struct Cluster {
     nodes: Vec<Node>,
     /// Nodes that exist, by name.
     nodes_by_name: ByName,
-    pods: Vec<Pod>,
-    free_pods: Vec<PodId>,
-    live_pods: usize,
+    pods: Pods,
     /// Labels of pods whose labels were changed after creation.
     #[serde(with = "crate::saved::sorted")]
     relabelled: FxHashMap<PodId, Vec<(Sym, Sym)>>,
@@ -109,24 +109,29 @@ impl Cluster {
     }
 
     /// The pod in a slot. A slot that is free shows its last pod, marked `gone`.
-    pub fn pod(&self, pod: PodId) -> Option<&Pod> {
-        self.pods.get(pod.index())
+    #[inline(always)]
+    pub fn pod(&self, pod: PodId) -> Option<Pod> {
+        self.pods.get(pod)
+    }
+
+    /// `metadata.deletionTimestamp` of a pod, once deletion was accepted.
+    pub fn deadline(&self, pod: PodId) -> Option<ApiSeconds> {
+        self.pods.deadline(pod)
     }
 
     /// Pods that exist, in order of their slots.
-    pub fn pods(&self) -> impl Iterator<Item = (PodId, &Pod)> {
-        let numbered = self.pods.iter().enumerate();
-        numbered.filter(|(_, pod)| !pod.gone).map(|(index, pod)| (PodId::from_index(index), pod))
+    pub fn pods(&self) -> impl Iterator<Item = (PodId, Pod)> {
+        self.pods.iter()
     }
 
     /// How many pods exist.
     pub fn pod_count(&self) -> usize {
-        self.live_pods
+        self.pods.len()
     }
 
     /// The slot that the next created pod takes.
     pub fn next_pod(&self) -> PodId {
-        self.free_pods.last().copied().unwrap_or_else(|| PodId::from_index(self.pods.len()))
+        self.pods.next_slot()
     }
 
     /// The node on which the scheduler makes room for an unbound pod (`status.nominatedNodeName`).

@@ -1,5 +1,7 @@
 //! How many pods each owner had before: what the names of the next ones follow from.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
@@ -16,11 +18,15 @@ pub(super) struct Ordinals {
     of_object: Vec<Option<u32>>,
 }
 
+/// So many pods, or more.
+const MANY: u8 = u8::MAX;
+
 /// The ordinals of one owner.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Next {
-    /// A DaemonSet on each node, by the node's number.
-    on_nodes: Vec<u32>,
+    /// A DaemonSet on each node, by the node's number; [`MANY`] where it stands in `beyond`.
+    on_nodes: Vec<u8>,
+    beyond: BTreeMap<NodeId, u32>,
     /// Everything else.
     elsewhere: u32,
 }
@@ -33,7 +39,7 @@ impl Ordinals {
         let place = known.or_else(|| self.places.get(&(key.kind, key.namespace, key.name)).copied());
         let Some(next) = place.and_then(|place| self.next.get(place as usize)) else { return 0 };
         match node.filter(|_| key.kind == sym::DAEMON_SET) {
-            Some(node) => next.on_nodes.get(node.index()).copied().unwrap_or(0),
+            Some(node) => next.on(node),
             None => next.elsewhere,
         }
     }
@@ -52,15 +58,49 @@ impl Ordinals {
             self.next.resize_with(place + 1, Next::default);
         }
         let entry = &mut self.next[place];
-        let next = match node.filter(|_| key.kind == sym::DAEMON_SET) {
-            Some(node) => {
-                if entry.on_nodes.len() <= node.index() {
-                    entry.on_nodes.resize(node.index() + 1, 0);
-                }
-                &mut entry.on_nodes[node.index()]
-            }
-            None => &mut entry.elsewhere,
-        };
-        *next = (*next).max(ordinal + 1);
+        match node.filter(|_| key.kind == sym::DAEMON_SET) {
+            Some(node) => entry.used_on(node, ordinal),
+            None => entry.elsewhere = entry.elsewhere.max(ordinal + 1),
+        }
+    }
+}
+
+impl Next {
+    fn on(&self, node: NodeId) -> u32 {
+        match self.on_nodes.get(node.index()) {
+            Some(&MANY) => self.beyond.get(&node).copied().unwrap_or(u32::from(MANY)),
+            few => few.copied().map_or(0, u32::from),
+        }
+    }
+
+    fn used_on(&mut self, node: NodeId, ordinal: u32) {
+        let next = self.on(node).max(ordinal + 1);
+        if self.on_nodes.len() <= node.index() {
+            self.on_nodes.resize(node.index() + 1, 0);
+        }
+        let few = u8::try_from(next).unwrap_or(MANY);
+        self.on_nodes[node.index()] = few;
+        if few == MANY {
+            self.beyond.insert(node, next);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_may_be_many_pods_before() {
+        let (mut next, node) = (Next::default(), NodeId::from_index);
+        assert_eq!(next.on(node(3)), 0);
+        for ordinal in [0, 1, 253, 254, 255, 7, 1_000_000] {
+            let expected = next.on(node(3)).max(ordinal + 1);
+            next.used_on(node(3), ordinal);
+            assert_eq!(next.on(node(3)), expected);
+        }
+        next.used_on(node(2), 4);
+        assert_eq!([next.on(node(2)), next.on(node(3)), next.on(node(4))], [5, 1_000_001, 0]);
+        assert_eq!(next.beyond.len(), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! A pod: tens of bytes, whatever its manifest's size.
+//! A pod, put together from how it is kept.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use crate::names::{NodeId, ObjectId, Seq, ShapeId, Sym};
 use crate::time::ApiSeconds;
 
 /// A pod. What it is made from is its shape, shared with the other pods of its template.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug)]
 pub struct Pod {
     /// Its controller.
     pub owner: Option<ObjectId>,
@@ -45,11 +45,6 @@ pub struct Pod {
     pub changed: Seq,
     pub(super) created: Stamp,
     pub(super) ready_since: Stamp,
-    pub(super) deadline: Stamp,
-    /// Its position among its owner's pods (or the namespace's orphans).
-    pub(super) owner_slot: u32,
-    /// Its position among its node's pods.
-    pub(super) node_slot: u32,
 }
 
 /// A timestamp that may be missing, in half the room: there are millions. Reaches from 1970 to 2106; what lies outside
@@ -62,11 +57,13 @@ impl Stamp {
     pub const NONE: Stamp = Stamp(u32::MAX);
 
     /// A timestamp.
+    #[inline]
     pub fn of(seconds: ApiSeconds) -> Stamp {
         // The clamp leaves what fits.
         Stamp(seconds.0.clamp(0, i64::from(u32::MAX - 1)) as u32)
     }
 
+    #[inline]
     fn get(self) -> Option<ApiSeconds> {
         (self != Stamp::NONE).then_some(ApiSeconds(i64::from(self.0)))
     }
@@ -74,27 +71,26 @@ impl Stamp {
 
 impl Pod {
     /// `metadata.creationTimestamp`.
-    pub fn created(&self) -> ApiSeconds {
+    #[inline]
+    pub fn created(self) -> ApiSeconds {
         self.created.get().unwrap_or_default()
     }
 
     /// When condition Ready last changed; `None` if it was never reported.
-    pub fn ready_since(&self) -> Option<ApiSeconds> {
+    #[inline]
+    pub fn ready_since(self) -> Option<ApiSeconds> {
         self.ready_since.get()
     }
 
-    /// `metadata.deletionTimestamp`, once deletion was accepted.
-    pub fn deadline(&self) -> Option<ApiSeconds> {
-        self.deadline.get()
-    }
-
     /// Whether deletion was asked for and the pod is still there.
-    pub fn terminating(&self) -> bool {
+    #[inline]
+    pub fn terminating(self) -> bool {
         self.deleting.is_some()
     }
 
     /// Whether it has ended: Failed or Succeeded.
-    pub fn terminal(&self) -> bool {
+    #[inline]
+    pub fn terminal(self) -> bool {
         matches!(self.phase, Phase::Failed | Phase::Succeeded)
     }
 }
@@ -102,11 +98,6 @@ impl Pod {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_pod_stays_small() {
-        assert!(size_of::<Pod>() <= 80, "{}", size_of::<Pod>());
-    }
 
     #[test]
     fn stamps_are_what_they_were_made_of() {

@@ -150,7 +150,7 @@ impl Placements {
             let Some(list) = workloads.of(owner, names) else { continue };
             // Revisions are the DaemonSets' alone; a ReplicaSet has one template and is named by it.
             let kind = names.object_key(owner).kind;
-            let template = if kind == sym::DAEMON_SET { templates.of(cluster, names, id, pod) } else { 0 };
+            let template = if kind == sym::DAEMON_SET { templates.of(cluster, names, id, &pod) } else { 0 };
             list.push(PlacedPod {
                 node: pod.node.map_or(0, |node| ranks[node.index()]),
                 template,

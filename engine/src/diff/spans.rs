@@ -99,7 +99,7 @@ impl SpanScan {
         let Some(id) = event.body.pod() else { return };
         let Some(pod) = cluster.pod(id) else { return };
         let owner = pod.owner.filter(|owner| names.object_key(*owner).kind == sym::DAEMON_SET);
-        let now = owner.zip(pod.node).filter(|_| is_live(pod));
+        let now = owner.zip(pod.node).filter(|_| is_live(&pod));
         let slot = self.slot(id);
         let before = slot.map(|(owner, span)| (owner, span.node));
         if now == before {
@@ -110,7 +110,7 @@ impl SpanScan {
             self.done.entry(owner).or_default().spans.push(span);
         }
         if let Some((owner, node)) = now {
-            let template = self.templates.of(cluster, names, id, pod);
+            let template = self.templates.of(cluster, names, id, &pod);
             let span = Span { node, from: event.at, to: None, template, began: seq, ended: Seq::NONE };
             *self.slot(id) = Some((owner, span));
         }

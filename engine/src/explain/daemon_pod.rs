@@ -275,7 +275,7 @@ impl Scene<'_, '_> {
     }
 
     /// The pod that is there: of several the one that stays longest, as a person would name it.
-    fn pod(&self) -> Option<(PodId, &Pod)> {
+    fn pod(&self) -> Option<(PodId, Pod)> {
         let present = self.collected.lives.list.iter().filter(|life| !life.gone);
         let present = present.filter_map(|life| Some((life.id, self.history.cluster.pod(life.id)?)));
         present.max_by_key(|(_, pod)| (!pod.terminating(), !pod.terminal(), pod.ready, pod.made))
@@ -302,7 +302,7 @@ impl Scene<'_, '_> {
         tales: &Tales,
     ) -> Answer {
         let (names, cluster) = (&self.history.names, &self.history.cluster);
-        let pod = self.pod().map(|(id, pod)| (super::pending::pod_name(cluster, names, id, pod), pod));
+        let pod = self.pod().map(|(id, pod)| (super::pending::pod_name(cluster, names, id, &pod), pod));
         let Some((object, spec)) = find(self.history, daemon_set) else {
             return Answer::NoDaemonSet { deleted: tales.of(self.collected.asked.deleted) };
         };
@@ -313,7 +313,7 @@ impl Scene<'_, '_> {
             return Answer::SelectsEverything;
         }
         match pod {
-            Some((name, pod)) if should_run => self.present(name, pod, spec),
+            Some((name, pod)) if should_run => self.present(name, &pod, spec),
             Some((pod, facts)) if should_continue => match facts.deleting {
                 Some(_) => Answer::MustGo { pod, terminating: true },
                 None => Answer::Stays { pod },

@@ -222,7 +222,7 @@ impl<'a> Pages<'a> {
     ) -> Result<Option<(Seq, Event)>, ExplainError> {
         let Some(current) = now.pod(slot) else { return Ok(None) };
         if current.made <= seq {
-            return Ok(Some((current.made, creation(slot, current))));
+            return Ok(Some((current.made, creation(slot, &current))));
         }
         if let Some((&(pod, made), &(event, last))) = self.followed.range(..=(slot, seq)).next_back()
             && pod == slot
@@ -247,7 +247,7 @@ impl<'a> Pages<'a> {
         }
         let Some((then, _)) = &self.checkpoint else { return Ok(None) };
         let Some(pod) = then.cluster.pod(slot) else { return Ok(None) };
-        Ok(Some((pod.made, translated(slot, pod, &then.names, names, current))))
+        Ok(Some((pod.made, translated(slot, &pod, &then.names, names, &current))))
     }
 
     /// The last creation of a pod in a slot within some parts and up to an event.
@@ -353,7 +353,7 @@ impl Sparse {
     }
 
     /// The pod that is followed in a slot.
-    pub fn pod(&self, slot: PodId) -> Option<&Pod> {
+    pub fn pod(&self, slot: PodId) -> Option<Pod> {
         self.cluster.pod(slot).filter(|pod| !pod.gone)
     }
 

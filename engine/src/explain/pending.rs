@@ -126,7 +126,7 @@ impl Pending {
             .collect();
         refusals.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.nodes.cmp(&b.nodes)));
         Some(Pending {
-            pod: pod_name(cluster, names, id, pod),
+            pod: pod_name(cluster, names, id, &pod),
             priority: cluster.priority(shape, names).0,
             only_node: pod.node.map(|node| names.node_name(node).to_owned()),
             refusals,
@@ -198,7 +198,7 @@ struct OnNode<'a> {
 
 impl<'a> OnNode<'a> {
     /// Pods that take room: all but those that have ended.
-    fn running(&self) -> impl Iterator<Item = (PodId, &'a Pod, &'a Shape)> {
+    fn running(&self) -> impl Iterator<Item = (PodId, Pod, &'a Shape)> {
         let cluster = self.cluster;
         self.pods.iter().filter_map(move |id| {
             let pod = cluster.pod(*id).filter(|pod| !pod.gone && !pod.terminal())?;
@@ -221,7 +221,7 @@ impl<'a> OnNode<'a> {
             for port in &wanted.host_ports {
                 if shape.host_ports.iter().any(|other| ports_conflict(*port, *other, self.names)) {
                     let what = format!("{} {}", self.names.text(port.0), port.2);
-                    taken.push(self.held(what, id, pod, shape));
+                    taken.push(self.held(what, id, &pod, shape));
                 }
             }
         }

@@ -232,8 +232,8 @@ mod tests {
         for (id, pod) in cluster.pods() {
             let (name, owner) = (cluster.pod_name(id, names), pod.owner.map(|o| names.object_name(o)));
             let node = pod.node.map(|n| names.node_name(n));
-            let Pod { bound, ready, unschedulable, phase, deleting, .. } = *pod;
-            let (created, ready_since, deadline) = (pod.created(), pod.ready_since(), pod.deadline());
+            let Pod { bound, ready, unschedulable, phase, deleting, .. } = pod;
+            let (created, ready_since, deadline) = (pod.created(), pod.ready_since(), cluster.deadline(id));
             lines.push(format!(
                 "pod {} {name} {owner:?} {node:?} {} {created} {bound} {ready} {unschedulable} {phase:?} {deleting:?} \
                  {deadline:?} {ready_since:?} {}",

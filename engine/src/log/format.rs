@@ -239,7 +239,7 @@ pub const ALIGN: u64 = 16;
 /// The longest payload of a frame: 1 GiB, well within what 32-bit relative offsets reach.
 pub const PAYLOAD_MAX: usize = 1 << 30;
 /// The version of what checkpoint and names frames hold: raised whenever the layout of the state changes. Others are passed over.
-pub const CHECKPOINT_VERSION: u32 = 2;
+pub const CHECKPOINT_VERSION: u32 = 3;
 /// The version of what index frames hold. Others are passed over.
 pub const INDEX_VERSION: u32 = 2;
 /// The length of a close frame's payload.

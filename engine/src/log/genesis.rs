@@ -213,7 +213,7 @@ impl Maker<'_> {
         let mut pods: Vec<_> = cluster.pods().collect();
         pods.sort_by_key(|(_, pod)| pod.made);
         for (id, pod) in pods {
-            self.pod(id, pod);
+            self.pod(id, &pod);
         }
     }
 
@@ -248,7 +248,7 @@ impl Maker<'_> {
         if pod.restarts > 0 {
             self.push(Track::Kubelet, Body::PodRestarted { pod: id, restarts: pod.restarts });
         }
-        if let (Some(why), Some(deadline)) = (pod.deleting, pod.deadline()) {
+        if let (Some(why), Some(deadline)) = (pod.deleting, self.cluster.deadline(id)) {
             let left = (deadline.0 - self.at.api_seconds().0).max(0);
             let grace_s = u32::try_from(left).unwrap_or(u32::MAX);
             self.push(track, Body::PodDeleted { pod: id, why, grace_s, deadline });

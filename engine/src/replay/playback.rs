@@ -176,7 +176,7 @@ impl Playback {
         cause: Seq,
     ) -> Result<(), ApplyError> {
         let Body::PodDeleted { pod, .. } = body else { return Ok(()) };
-        if world.cluster.pod(pod).is_some_and(deletion_is_immediate) {
+        if world.cluster.pod(pod).is_some_and(|pod| deletion_is_immediate(&pod)) {
             let gone = Event { cause, ..Event::new(event.at, event.track, Body::PodGone { pod }) };
             world.happen(gone)?;
         }

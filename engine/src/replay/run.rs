@@ -354,6 +354,10 @@ impl Run<'_> {
             let played = self.playback.play(&mut self.world, seq, &event);
             played.map_err(|error| ReplayError::Trace { seq, error })?;
             self.trace_end = Some(event.at);
+            // A million nodes may join at one moment.
+            if self.world.recorded.len() >= BATCH {
+                self.flush(false)?;
+            }
             if self.read.is_multiple_of(1024) {
                 (self.progress)(self.read, event.at);
             }

@@ -95,7 +95,7 @@ impl Book {
     /// Looks at a pod again.
     pub fn pod(&mut self, id: PodId, owner: ObjectId, cluster: &Cluster, names: &Names) {
         let own = cluster.pod(id).filter(|pod| !pod.gone && pod.owner == Some(owner));
-        let facts = own.and_then(|pod| DaemonPod::of(cluster, names, id, pod)).filter(|pod| !pod.is_past());
+        let facts = own.and_then(|pod| DaemonPod::of(cluster, names, id, &pod)).filter(|pod| !pod.is_past());
         let before = self.places.remove(&id);
         for node in before.into_iter().chain(facts.map(|pod| pod.node).filter(|node| Some(*node) != before)) {
             let slot = self.slot(node);

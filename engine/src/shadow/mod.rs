@@ -227,7 +227,7 @@ impl Shadow {
                 course.write(PodWrite { seq, at, deed: Deed::Refused { node } }, &desk);
             }
             Body::PodDeleted { pod, .. } => {
-                let Some(facts) = self.cluster.pod(pod).copied().filter(|pod| !pod.terminating()) else {
+                let Some(facts) = self.cluster.pod(pod).filter(|pod| !pod.terminating()) else {
                     return;
                 };
                 let Some(owner) = facts.owner else { return };

@@ -16,7 +16,7 @@ pub(super) fn judge(event: &Event, cluster: &Cluster, names: &Names) -> Option<(
         (Track::Scheduler, Body::PodBound { pod, node }) => {
             let pod = cluster.pod(pod)?;
             let owner = pod.owner.map(|owner| names.object_key(owner).kind);
-            (owner == Some(sym::DAEMON_SET)).then(|| (Kind::Bound, may_bind(pod, node, cluster, names)))
+            (owner == Some(sym::DAEMON_SET)).then(|| (Kind::Bound, may_bind(&pod, node, cluster, names)))
         }
         (Track::Scheduler, Body::PodDeleted { pod: id, why: Why::Preempted, .. }) => {
             cluster.pod(id).filter(|pod| !pod.terminating())?;
@@ -31,8 +31,8 @@ pub(super) fn judge(event: &Event, cluster: &Cluster, names: &Names) -> Option<(
         (Track::Lifecycle, Body::PodDeleted { pod, why, .. }) => {
             let pod = cluster.pod(pod).filter(|pod| !pod.terminating())?;
             match why {
-                Why::TaintEviction => Some((Kind::Evicted, is_evicted(pod, cluster, names))),
-                Why::NodeGone => Some((Kind::PodCollected, !is_there(pod, cluster))),
+                Why::TaintEviction => Some((Kind::Evicted, is_evicted(&pod, cluster, names))),
+                Why::NodeGone => Some((Kind::PodCollected, !is_there(&pod, cluster))),
                 Why::OwnerGone => {
                     Some((Kind::OrphanCollected, pod.owner.is_none_or(|o| is_going(o, cluster))))
                 }

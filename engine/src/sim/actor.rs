@@ -97,7 +97,7 @@ impl Context<'_> {
     pub fn delete_pod(&mut self, track: Track, cause: Seq, id: PodId, why: Why, grace_s: Option<u32>) {
         let Some(pod) = self.cluster.pod(id).filter(|pod| !pod.gone) else { return };
         let own = || self.cluster.shape(pod.shape).map_or(30, |shape| shape.grace_s);
-        let grace_s = if deletion_is_immediate(pod) { 0 } else { grace_s.unwrap_or_else(own) };
+        let grace_s = if deletion_is_immediate(&pod) { 0 } else { grace_s.unwrap_or_else(own) };
         if !pod.terminating() {
             let deadline = (self.now + Micros::seconds(i64::from(grace_s))).api_seconds();
             self.emit(track, cause, Body::PodDeleted { pod: id, why, grace_s, deadline });

@@ -155,7 +155,7 @@ fn grace(args: &Args, id: PodId, editor: &Editor) -> (u32, bool) {
     let Some(pod) = cluster.pod(id) else { return (0, true) };
     let spec = cluster.shape(pod.shape).map_or(30, |shape| shape.grace_s);
     match args.grace_period.unwrap_or(spec) {
-        _ if deletion_is_immediate(pod) => (0, true),
+        _ if deletion_is_immediate(&pod) => (0, true),
         0 => (0, true),
         grace_s => (grace_s, false),
     }

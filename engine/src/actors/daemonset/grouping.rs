@@ -32,7 +32,7 @@ impl Claims {
         for &id in &object.pods {
             let Some(pod) = cluster.pod(id) else { continue };
             if self.selects(cluster, names, selector, id) {
-                self.pods.extend(DaemonPod::of(cluster, names, id, pod));
+                self.pods.extend(DaemonPod::of(cluster, names, id, &pod));
             } else {
                 self.releases.push(id);
             }
@@ -41,7 +41,7 @@ impl Claims {
             let Some(pod) = cluster.pod(id).filter(|pod| !pod.terminating()) else { continue };
             if self.selects(cluster, names, selector, id) {
                 self.adopts.push(id);
-                self.pods.extend(DaemonPod::of(cluster, names, id, pod));
+                self.pods.extend(DaemonPod::of(cluster, names, id, &pod));
             }
         }
         self.adopts.sort_unstable();

@@ -28,6 +28,7 @@ mod rollout;
 mod settings;
 mod status;
 mod sync;
+mod touched;
 mod turns;
 mod view;
 mod views;
@@ -121,8 +122,7 @@ struct State {
     /// Syncs whose writes are not all out.
     flights: Vec<Flight>,
     client: Bucket,
-    /// By number of object and of node: the last event about a pod of the one on the other.
-    touched: Vec<Vec<Seq>>,
+    touched: touched::Touched,
 }
 
 impl DaemonSetController {
@@ -173,9 +173,7 @@ impl DaemonSetController {
     /// Forgets a DaemonSet that is gone.
     fn forget(&mut self, object: ObjectId) {
         self.views.forget(object);
-        if let Some(touched) = self.state.touched.get_mut(object.index()) {
-            *touched = Vec::new();
-        }
+        self.state.touched.forget(object);
     }
 
     fn touch(&mut self, seen: &wake::Seen<'_>) {
@@ -184,14 +182,7 @@ impl DaemonSetController {
         if !seen.cluster.object(owner).is_some_and(|o| o.present && o.key.kind == sym::DAEMON_SET) {
             return;
         }
-        if self.state.touched.len() <= owner.index() {
-            self.state.touched.resize_with(owner.index() + 1, Vec::new);
-        }
-        let touched = &mut self.state.touched[owner.index()];
-        if touched.len() <= node.index() {
-            touched.resize(node.index() + 1, Seq::NONE);
-        }
-        touched[node.index()] = seen.seq;
+        self.state.touched.set(owner, node, seen.seq);
     }
 
     /// Decides what a sync does; what that is, is then written.
@@ -365,7 +356,7 @@ impl DaemonSetController {
             woken_by,
             hashes: &self.hashes,
             turns: self.turns.as_ref(),
-            touched: self.state.touched.get(object.id.index()).map_or(&[], Vec::as_slice),
+            touched: self.state.touched.of(object.id),
             out,
             scratch: &mut self.scratch,
         };

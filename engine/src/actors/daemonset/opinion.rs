@@ -14,7 +14,7 @@ use super::rollout::{Limits, Step};
 use super::sync::{Scratch, Sync};
 use super::view::{FullPass, View};
 use super::views::Scene;
-use super::{DaemonSetController, Key, Settings};
+use super::{DaemonSetController, Key, Settings, touched};
 use crate::cluster::{Cluster, DaemonSet, Object, UpdateStrategy};
 use crate::event::{Phase, Why, WorkloadStatus};
 use crate::names::{Names, NodeId, ObjectId, PodId, Seq, Sym, sym};
@@ -93,7 +93,7 @@ impl DaemonSetController {
             woken_by: Seq::NONE,
             turns: None,
             hashes: &self.hashes,
-            touched: &[],
+            touched: &touched::NOTHING,
             out: Box::default(),
             scratch: &mut scratch,
         };

@@ -13,6 +13,7 @@ use super::pod::{DaemonPod, Rules};
 use super::revision::{History, RevisionOperation};
 use super::rollout::{Limits, Step};
 use super::status::Counts;
+use super::touched::OnNodes;
 use super::turns::Turns;
 use super::view::View;
 use super::{Key, Settings};
@@ -39,7 +40,7 @@ pub(super) struct Sync<'a> {
     /// The order in which nodes are taken where any will do, if it is not that of their names.
     pub turns: Option<&'a Turns>,
     /// The last event about the DaemonSet's pods on a node, by the node's number.
-    pub touched: &'a [Seq],
+    pub touched: &'a OnNodes,
     pub out: Box<SyncOutcome>,
     pub scratch: &'a mut Scratch,
 }
@@ -376,7 +377,7 @@ impl Sync<'_> {
     }
 
     fn touched(&self, node: NodeId) -> Seq {
-        self.touched.get(node.index()).copied().unwrap_or(Seq::NONE)
+        self.touched.on(node)
     }
 }
 

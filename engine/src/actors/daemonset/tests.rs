@@ -56,7 +56,7 @@ impl Fixture {
     }
 
     fn pods(&self) -> Vec<(PodId, Pod)> {
-        self.world.cluster.pods().map(|(id, pod)| (id, *pod)).collect()
+        self.world.cluster.pods().collect()
     }
 
     /// Starts every pod that has not started and is not to end.

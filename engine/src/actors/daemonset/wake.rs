@@ -143,7 +143,7 @@ impl DaemonSetController {
             return;
         }
         if let Body::PodDeleted { .. } = seen.event.body
-            && deletion_is_immediate(pod)
+            && deletion_is_immediate(&pod)
         {
             // Watchers see one deletion, and that is the `PodGone` after this.
             return;

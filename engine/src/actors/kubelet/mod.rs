@@ -68,10 +68,10 @@ impl Kubelet {
     fn take_up(&mut self, seq: Seq, now: Time, id: PodId, cluster: &Cluster, names: &Names) {
         let Some(pod) = cluster.pod(id) else { return };
         let (deed, after) = match (pod.terminating(), pod.phase) {
-            (true, _) => (Deed::Stop, self.takes(Step::Stop, 0, pod, cluster, names)),
+            (true, _) => (Deed::Stop, self.takes(Step::Stop, 0, &pod, cluster, names)),
             (false, Phase::Pending) => {
-                let start = self.takes(Step::Start, 0, pod, cluster, names);
-                (Deed::Start, start + self.pull(now, pod, cluster, names))
+                let start = self.takes(Step::Start, 0, &pod, cluster, names);
+                (Deed::Start, start + self.pull(now, &pod, cluster, names))
             }
             _ => return,
         };
@@ -124,7 +124,7 @@ impl Kubelet {
     }
 
     /// A pod's state as a kubelet would find it, if it still is the pod that the timer was set for.
-    fn find<'a>(cluster: &'a Cluster, timer: &Timer) -> Option<&'a Pod> {
+    fn find(cluster: &Cluster, timer: &Timer) -> Option<Pod> {
         cluster.pod(timer.pod).filter(|pod| !pod.gone && pod.made == timer.made && pod.bound)
     }
 
@@ -214,12 +214,12 @@ impl Kubelet {
     /// While a node was not ready, its pods were marked so; a kubelet that is back reports how they are.
     fn report_readiness(&self, context: &mut Context<'_>, node: NodeId, cause: Seq) {
         let cluster = context.cluster;
-        let running = |pod: &Pod| pod.phase == Phase::Running && !pod.ready && !pod.terminating();
+        let running = |pod: Pod| pod.phase == Phase::Running && !pod.ready && !pod.terminating();
         let pods = cluster.node(node).into_iter().flat_map(|node| &node.pods);
         let mut pods: Vec<_> = pods.filter(|pod| cluster.pod(**pod).is_some_and(running)).collect();
         let names = &*context.names;
         let never = |pod: &Pod| self.settings.rule(pod, cluster, names, |rule| rule.never_ready).is_some();
-        pods.retain(|pod| cluster.pod(**pod).is_none_or(|pod| !never(pod)));
+        pods.retain(|pod| cluster.pod(**pod).is_none_or(|pod| !never(&pod)));
         pods.sort_by_key(|pod| cluster.pod(**pod).map(|pod| pod.made));
         for &pod in pods {
             let (condition, status) = (PodCondition::Ready, ConditionStatus::True);
@@ -282,7 +282,7 @@ impl Actor for Kubelet {
             Body::PodDeleted { pod: id, grace_s, .. } => {
                 if let Some(pod) = cluster.pod(id).filter(|pod| pod.bound) {
                     let grace = Micros::seconds(i64::from(grace_s));
-                    let stop = self.takes(Step::Stop, 0, pod, cluster, names);
+                    let stop = self.takes(Step::Stop, 0, &pod, cluster, names);
                     let at = event.at + stop.min(grace);
                     self.set(Timer { at, cause: seq, pod: id, made: pod.made, deed: Deed::Stop });
                 }
@@ -355,23 +355,23 @@ impl Actor for Kubelet {
             let runs = pod.phase == Phase::Running && !pod.terminating();
             match timer.deed {
                 Deed::Start if pod.phase != Phase::Pending || pod.terminating() => continue,
-                Deed::Start => self.start(context, &timer, pod, 0),
-                Deed::Stop => Self::stop(context, &timer, pod),
+                Deed::Start => self.start(context, &timer, &pod, 0),
+                Deed::Stop => Self::stop(context, &timer, &pod),
                 Deed::Admit if pod.phase != Phase::Pending || pod.terminating() => {
                     self.arrived.remove(&timer.pod);
                     continue;
                 }
                 Deed::Admit => {
-                    self.admit(context, &timer, pod);
+                    self.admit(context, &timer, &pod);
                     continue;
                 }
                 _ if !runs => continue,
                 Deed::Ready { restarts } if restarts != pod.restarts || pod.ready => continue,
-                Deed::Ready { .. } => self.become_ready(context, &timer, pod),
-                Deed::Unready => self.become_unready(context, &timer, pod),
-                Deed::Crash { restarts } => self.crash(context, &timer, pod, restarts),
-                Deed::Restart { restarts } => self.start(context, &timer, pod, restarts),
-                Deed::Fail => Self::fail(context, &timer, pod),
+                Deed::Ready { .. } => self.become_ready(context, &timer, &pod),
+                Deed::Unready => self.become_unready(context, &timer, &pod),
+                Deed::Crash { restarts } => self.crash(context, &timer, &pod, restarts),
+                Deed::Restart { restarts } => self.start(context, &timer, &pod, restarts),
+                Deed::Fail => Self::fail(context, &timer, &pod),
             }
             self.done.0.insert(timer.pod);
             self.done.1.push(timer.pod);

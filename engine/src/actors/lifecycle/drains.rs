@@ -164,7 +164,7 @@ impl Target {
         }
     }
 
-    fn present<'c>(&self, cluster: &'c Cluster) -> Option<&'c Pod> {
+    fn present(&self, cluster: &Cluster) -> Option<Pod> {
         cluster.pod(self.pod).filter(|pod| !pod.gone && pod.made == self.made)
     }
 

@@ -137,7 +137,7 @@ impl OwnerGc {
         match item {
             Item::Pod(id, made) => cluster.pod(id).is_some_and(|pod| {
                 let same = !pod.gone && pod.made == made && pod.owner.is_some_and(|o| lets_go(cluster, o));
-                same && (!pod.terminating() || deletion_is_immediate(pod))
+                same && (!pod.terminating() || deletion_is_immediate(&pod))
             }),
             Item::Revision(id) => cluster.revision(id).is_some_and(|revision| {
                 revision.present && revision.owner.is_some_and(|owner| lets_go(cluster, owner))

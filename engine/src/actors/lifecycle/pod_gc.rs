@@ -218,7 +218,7 @@ impl Actor for PodGc {
             Body::PodPhaseSet { pod: id, reason, .. } => {
                 // What terminates goes by itself.
                 match cluster.pod(id).filter(|pod| pod.terminal() && !pod.terminating()) {
-                    Some(pod) => self.has_ended(id, pod, reason, names, seq, now),
+                    Some(pod) => self.has_ended(id, &pod, reason, names, seq, now),
                     None => self.forget(id),
                 }
             }
@@ -259,7 +259,7 @@ impl Actor for PodGc {
             }
         }
         for (pod, cause) in std::mem::take(&mut self.nowhere) {
-            let unbound = |pod: &Pod| pod.terminating() && !pod.bound;
+            let unbound = |pod: Pod| pod.terminating() && !pod.bound;
             if context.cluster.pod(pod).is_some_and(unbound) && taken.insert(pod) {
                 Self::take(context, pod, cause, Why::NodeMissing, false);
             }

@@ -69,7 +69,7 @@ impl TaintEviction {
     }
 
     fn look_at(&mut self, context: &mut Context<'_>, id: PodId, cause: Seq) {
-        let Some(pod) = context.cluster.pod(id).filter(|pod| !pod.gone && pod.bound).copied() else { return };
+        let Some(pod) = context.cluster.pod(id).filter(|pod| !pod.gone && pod.bound) else { return };
         match Self::stay(context, &pod) {
             Stay::Forever => self.cancel(id),
             Stay::No => {
@@ -162,7 +162,7 @@ impl Actor for TaintEviction {
         {
             self.timers.pop_first();
             let cause = self.pending.remove(&id).map_or(Seq::NONE, |pending| pending.cause);
-            if let Some(pod) = context.cluster.pod(id).filter(|pod| !pod.gone).copied() {
+            if let Some(pod) = context.cluster.pod(id).filter(|pod| !pod.gone) {
                 Self::evict(context, id, &pod, cause);
             }
         }

@@ -185,7 +185,7 @@ impl Scheduler {
             self.own_name = Some(shape.scheduler);
         }
         let wanted = Wanted { pod: id, shape, priority };
-        match self.place(cluster, context.names, pod, &wanted) {
+        match self.place(cluster, context.names, &pod, &wanted) {
             Ok(node) => {
                 self.stop_waiting(id, cluster);
                 // Later pods of the same call must see the room taken.
@@ -198,7 +198,7 @@ impl Scheduler {
                 let preemption = Preemption { cluster, names, usage, wanted };
                 let room = preemption.find(&refusals.resolvable, &mut moment.budgets);
                 self.wait(id, pod.node);
-                self.refuse(context, pod, &wanted, &refusals, room, (moment, cause));
+                self.refuse(context, &pod, &wanted, &refusals, room, (moment, cause));
             }
         }
     }

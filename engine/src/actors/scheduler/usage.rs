@@ -118,7 +118,7 @@ impl Usage {
         for resource in [sym::CPU, sym::MEMORY] {
             let allocatable = allocatable(cluster, names, node, resource).unwrap_or(0);
             if allocatable > 0 {
-                let used = amount(&self.on(node).requests, resource) + amount(&shape.requests, resource);
+                let used = self.on(node).amount(resource) + amount(&shape.requests, resource);
                 let free = (allocatable - used).max(0);
                 scores.push(i64::try_from(i128::from(free) * 100 / i128::from(allocatable)).unwrap_or(0));
             }

@@ -7,7 +7,7 @@ mod revisions;
 
 use super::{Cluster, NodeCondition};
 use crate::event::{Body, Event};
-use crate::names::{Names, ObjectId, Seq, Sym};
+use crate::names::{Names, NodeId, ObjectId, Seq, Sym};
 
 use nodes::{set_condition, set_taint};
 pub use pods::deletion_is_immediate;
@@ -56,13 +56,15 @@ pub struct Change {
     pub effective: bool,
     /// The owner of the pod or revision before the event.
     pub owner: Option<ObjectId>,
+    /// The node of the pod before the event.
+    pub node: Option<NodeId>,
     /// Whether the pod was ready before the event.
     pub was_ready: bool,
     /// The value of the node's label before the event.
     pub label: Option<Sym>,
 }
 
-const SAME: Change = Change { effective: false, owner: None, was_ready: false, label: None };
+const SAME: Change = Change { effective: false, owner: None, node: None, was_ready: false, label: None };
 const CHANGED: Change = Change { effective: true, ..SAME };
 
 impl Cluster {

@@ -47,7 +47,7 @@ impl Actor for Garbage {
                 let Some(facts) = cluster.pod(pod).filter(|pod| !pod.terminating()) else { continue };
                 let (why, cause) = (Why::OwnerGone, object.applied);
                 context.emit(Track::Lifecycle, cause, Body::PodDeleted { pod, why, grace_s: 30, deadline });
-                if deletion_is_immediate(facts) {
+                if deletion_is_immediate(&facts) {
                     context.emit(Track::Lifecycle, cause, Body::PodGone { pod });
                 }
             }

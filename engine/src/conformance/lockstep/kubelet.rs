@@ -103,7 +103,7 @@ impl Kubelets {
                 return;
             }
         } else if pod.phase == Phase::Pending {
-            self.start(id, pod, context);
+            self.start(id, &pod, context);
             return;
         } else if due && let Some((_, plan)) = self.plans.remove(&id) {
             match plan {
@@ -120,7 +120,7 @@ impl Kubelets {
     /// How long a terminating pod takes depends on whose it is now.
     fn plan_stop(&mut self, pod: PodId, cluster: &Cluster, names: &Names) {
         if let (Some(stop), Some(facts)) = (self.stops.get_mut(&pod), cluster.pod(pod)) {
-            stop.1 = Self::subject(cluster, names, facts, |subject| self.rules.stop(subject));
+            stop.1 = Self::subject(cluster, names, &facts, |subject| self.rules.stop(subject));
         }
     }
 

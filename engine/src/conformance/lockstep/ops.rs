@@ -132,7 +132,7 @@ impl Scenario {
     }
 
     fn pod_delete(&mut self, pod: PodId) -> Result<(), String> {
-        let facts = self.loader.world.cluster.pod(pod).copied().ok_or("no pod")?;
+        let facts = self.loader.world.cluster.pod(pod).ok_or("no pod")?;
         if facts.terminating() {
             return Ok(());
         }
@@ -169,7 +169,7 @@ impl Scenario {
     }
 
     fn pod_ready(&mut self, pod: PodId, ready: bool, track: Track) -> Result<(), String> {
-        let facts = self.loader.world.cluster.pod(pod).copied().ok_or("no pod")?;
+        let facts = self.loader.world.cluster.pod(pod).ok_or("no pod")?;
         if facts.ready == ready {
             return self.touch(pod);
         }

@@ -13,7 +13,7 @@ pub(super) fn sort(pods: &mut [PodId], cluster: &Cluster, names: &Names) {
     pods.sort_by_cached_key(|id| {
         cluster.pod(*id).map(|pod| {
             let node = pod.node.map(|node| names.node_name(node)).unwrap_or_default();
-            (owner_name(pod, names), node.to_owned(), pod.ordinal, name(pod, node, names))
+            (owner_name(&pod, names), node.to_owned(), pod.ordinal, name(&pod, node, names))
         })
     });
 }

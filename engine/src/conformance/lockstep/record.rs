@@ -135,7 +135,7 @@ fn counters(status: &WorkloadStatus) -> Value {
 pub(super) fn pods(world: &World, book: &Book) -> Vec<Value> {
     let mut pods: Vec<_> = world.cluster.pods().map(|(id, _)| id).collect();
     order::sort(&mut pods, &world.cluster, &world.names);
-    pods.into_iter().filter_map(|id| Some(pod(id, world.cluster.pod(id)?, world, book))).collect()
+    pods.into_iter().filter_map(|id| Some(pod(id, &world.cluster.pod(id)?, world, book))).collect()
 }
 
 fn pod(id: PodId, pod: &Pod, world: &World, book: &Book) -> Value {

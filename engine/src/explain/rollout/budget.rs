@@ -46,18 +46,18 @@ pub(super) struct Budget {
 
 /// A pod, and whether it is of the current template.
 #[derive(Clone, Copy)]
-struct Member<'a> {
+struct Member {
     id: PodId,
-    pod: &'a Pod,
+    pod: Pod,
     updated: bool,
 }
 
 /// What a node's pods are worth: after `findUpdatedPodsOnNode`.
-enum Stage<'a> {
-    Several(Vec<Member<'a>>),
-    Empty(Option<Member<'a>>),
-    Alone(Member<'a>),
-    Both { new: Member<'a>, old: Member<'a> },
+enum Stage {
+    Several(Vec<Member>),
+    Empty(Option<Member>),
+    Alone(Member),
+    Both { new: Member, old: Member },
 }
 
 struct Accountant<'a> {
@@ -74,7 +74,7 @@ impl Budget {
     pub fn of(history: &History<'_>, object: &Object, spec: &DaemonSet, trail: &Trail<'_>) -> Budget {
         let (cluster, names) = (&history.cluster, &history.names);
         let (hash, revision) = current_revision(cluster, object, spec);
-        let mut groups: BTreeMap<&str, (NodeId, bool, Vec<Member<'_>>)> = BTreeMap::new();
+        let mut groups: BTreeMap<&str, (NodeId, bool, Vec<Member>)> = BTreeMap::new();
         for &id in cluster.nodes() {
             let Some(node) = cluster.node(id) else { continue };
             let fits = spec.placement.eligibility(node.name, &node.labels, &node.taints, names);
@@ -114,7 +114,7 @@ impl Budget {
             let staying = members.iter().filter(|member| !member.pod.terminating());
             budget.updated += staying.clone().filter(|member| member.updated).count();
             budget.old += staying.clone().filter(|member| !member.updated).count();
-            let any = members.iter().any(|member| accountant.available(member.pod));
+            let any = members.iter().any(|member| accountant.available(&member.pod));
             budget.available += usize::from(desired && any);
             accountant.count(node, desired, &members, &mut budget);
         }
@@ -127,7 +127,7 @@ impl<'a> Accountant<'a> {
         self.cluster.available(pod, self.spec.min_ready_seconds, self.now)
     }
 
-    fn count(&self, node: NodeId, desired: bool, members: &[Member<'a>], budget: &mut Budget) {
+    fn count(&self, node: NodeId, desired: bool, members: &[Member], budget: &mut Budget) {
         let hold = match stage(members) {
             Stage::Several(members) => {
                 let pods = members.iter().map(|member| self.name(*member)).collect();
@@ -137,14 +137,14 @@ impl<'a> Accountant<'a> {
             Stage::Empty(None) => Some((Hold::NoPod, None)),
             Stage::Empty(Some(leaving)) => Some((self.leaving(leaving), Some(leaving))),
             Stage::Both { new, old } if self.surges => {
-                let waits = !self.available(new.pod);
+                let waits = !self.available(&new.pod);
                 waits.then(|| (self.unavailable(new, Some(old)), Some(new)))
             }
             Stage::Both { new, old } => {
                 let (old, new_name) = (self.name(old), self.name(new));
                 Some((Hold::OldAndNew { old, new: new_name }, Some(new)))
             }
-            Stage::Alone(one) if self.available(one.pod) => {
+            Stage::Alone(one) if self.available(&one.pod) => {
                 if !one.updated {
                     self.waits(node, desired, one, budget);
                 }
@@ -177,7 +177,7 @@ impl<'a> Accountant<'a> {
     }
 
     /// An available old pod waits for its turn.
-    fn waits(&self, node: NodeId, desired: bool, one: Member<'_>, budget: &mut Budget) {
+    fn waits(&self, node: NodeId, desired: bool, one: Member, budget: &mut Budget) {
         if self.surges && self.cluster.present_node(node).is_none() {
             self.gone(node, one, budget);
         } else if desired || !self.surges {
@@ -185,22 +185,22 @@ impl<'a> Accountant<'a> {
         }
     }
 
-    fn gone(&self, node: NodeId, one: Member<'_>, budget: &mut Budget) {
+    fn gone(&self, node: NodeId, one: Member, budget: &mut Budget) {
         let left = self.trail.nodes.get(&node).and_then(|trail| trail.left);
         budget.node_gone.get_or_insert((node, self.name(one), left));
     }
 
-    fn name(&self, member: Member<'_>) -> String {
-        pod_name(self.cluster, self.names, member.id, member.pod)
+    fn name(&self, member: Member) -> String {
+        pod_name(self.cluster, self.names, member.id, &member.pod)
     }
 
-    fn leaving(&self, member: Member<'_>) -> Hold {
-        let deadline = member.pod.deadline().map_or(self.now, |deadline| deadline.start());
+    fn leaving(&self, member: Member) -> Hold {
+        let deadline = self.cluster.deadline(member.id).map_or(self.now, |deadline| deadline.start());
         Hold::Terminating { pod: self.name(member), deadline, overdue: deadline < self.now }
     }
 
     /// Why a pod is not available. `beside` is the old pod that it is to replace, where both are there.
-    fn unavailable(&self, member: Member<'_>, beside: Option<Member<'_>>) -> Hold {
+    fn unavailable(&self, member: Member, beside: Option<Member>) -> Hold {
         let (pod, facts) = (self.name(member), member.pod);
         if facts.terminal() {
             return Hold::Ended { pod, phase: phase_text(facts.phase) };
@@ -222,7 +222,7 @@ impl<'a> Accountant<'a> {
     }
 
     /// The event since which a node uses up budget.
-    fn since(&self, hold: &Hold, member: Option<Member<'_>>, node: &NodeTrail) -> Option<Seq> {
+    fn since(&self, hold: &Hold, member: Option<Member>, node: &NodeTrail) -> Option<Seq> {
         let trail = member.and_then(|member| self.trail.pods.get(&member.id)).copied();
         let PodTrail { created, bound, unschedulable, readiness, ended, deleted, .. } =
             trail.unwrap_or_default();
@@ -238,7 +238,7 @@ impl<'a> Accountant<'a> {
     }
 }
 
-fn stage<'a>(members: &[Member<'a>]) -> Stage<'a> {
+fn stage(members: &[Member]) -> Stage {
     let of = |updated| {
         let staying = members.iter().filter(|member| !member.pod.terminating());
         staying.filter(move |member| member.updated == updated).copied().collect::<Vec<_>>()

@@ -224,7 +224,7 @@ impl<'a> Past<'a> {
         for wanted in wanted {
             let pod = wanted.pod.and_then(|id| Some((id, cluster.pod(id)?)));
             if let Some((id, pod)) = pod.filter(|(_, pod)| pod.made < wanted.from) {
-                sparse.fold(names, pod.made, &creation(id, pod));
+                sparse.fold(names, pod.made, &creation(id, &pod));
             }
         }
         let touches = |pages: &Pages<'_>, part: &Part| {

@@ -32,7 +32,7 @@ impl Weaver<'_> {
         last: &PodView,
     ) -> Result<(), ImportError> {
         if let Some((_, grace)) = old.deletion {
-            let state = self.cluster.pod(pod).copied();
+            let state = self.cluster.pod(pod);
             let node = state.and_then(|pod| pod.node);
             let lost = node.is_none_or(|node| self.is_lost(node));
             let expected = if lost { Track::Lifecycle } else { Track::Kubelet };
@@ -187,14 +187,14 @@ impl Weaver<'_> {
         let available = |pod: &Pod| {
             !pod.terminating() && self.cluster.available(pod, daemon_set.min_ready_seconds, self.here.at)
         };
-        if !available(pod) {
+        if !available(&pod) {
             return true;
         }
         let desired = i64::from(object.status.desired);
         let mut pods =
             object.pods.iter().filter(|other| **other != id).filter_map(|id| self.cluster.pod(*id));
         if max_surge.and_then(|surge| surge.scaled_up(desired)).is_some_and(|surge| surge > 0) {
-            return pods.any(|other| other.node == pod.node && available(other));
+            return pods.any(|other| other.node == pod.node && available(&other));
         }
         let others = pods.filter(|other| available(other)).count() as i64;
         let budget = max_unavailable.and_then(|max| max.scaled_up(desired)).unwrap_or(1);

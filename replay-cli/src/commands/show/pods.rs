@@ -45,7 +45,7 @@ pub fn rows(state: &State, filter: &Filter) -> Vec<Row> {
     let pods = state.cluster.pods().filter(|(id, pod)| {
         filter.namespace(state, pod.namespace) && filter.labels(state, state.cluster.pod_labels(*id))
     });
-    let mut rows: Vec<_> = pods.map(|(id, pod)| row(id, pod, state, &mut containers)).collect();
+    let mut rows: Vec<_> = pods.map(|(id, pod)| row(id, &pod, state, &mut containers)).collect();
     rows.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
     rows
 }

@@ -45,7 +45,7 @@ fn text(world: &World, summary: &Summary) -> String {
             .filter_map(|id| {
                 let pod = cluster.pod(*id)?;
                 let node = pod.node.map(|node| names.node_name(node)).unwrap_or("<no node>");
-                Some((natural(node), pod.made, pod_line(cluster, names, object, *id, pod, node)))
+                Some((natural(node), pod.made, pod_line(cluster, names, object, *id, &pod, node)))
             })
             .collect();
         lines.sort();

@@ -10,18 +10,79 @@ use crate::time::{Micros, Time};
 
 use super::ranks::Ranks;
 
-/// One DaemonSet on one node: which pods it has there, and what they and the node add to sums and sets.
+/// One DaemonSet on one node: which pods it has there, and what they and the node add to sums and sets. There is one for
+/// every node of every DaemonSet, so it is packed into 8 bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cell {
     /// The last of the DaemonSet's pods that are meant for the node; the others are linked to it.
     pub pod: Option<PodId>,
-    /// How many pods bound to the node have an owner of the DaemonSet's name.
-    pub bound: u16,
+    /// From the lowest bit: 16 of the state, the two marks, 8 that count pods.
+    bits: u32,
+}
+
+/// The bits of a cell that are its state.
+const STATE: u32 = 0xffff;
+const ODD: u32 = 1 << 16;
+const DIRTY: u32 = 1 << 17;
+const BOUND_SHIFT: u32 = 24;
+
+impl Cell {
+    /// So many bound pods, or more.
+    pub const MANY: u32 = 0xff;
+
+    /// How many pods bound to the node have an owner of the DaemonSet's name, if fewer than [`Cell::MANY`].
+    #[inline]
+    pub fn bound(self) -> u32 {
+        self.bits >> BOUND_SHIFT
+    }
+
+    /// Sets how many pods are bound: [`Cell::MANY`] for more.
+    #[inline]
+    pub fn set_bound(&mut self, count: u32) {
+        self.bits = self.bits & !(Cell::MANY << BOUND_SHIFT) | count.min(Cell::MANY) << BOUND_SHIFT;
+    }
+
     /// Whether there are claimed pods that are not linked: relabelled ones, or ones to be adopted.
-    pub odd: bool,
-    /// Whether it has to be looked at anew.
-    pub dirty: bool,
-    pub state: CellState,
+    #[inline]
+    pub fn odd(self) -> bool {
+        self.bits & ODD != 0
+    }
+
+    pub fn set_odd(&mut self, odd: bool) {
+        self.bits = self.bits & !ODD | if odd { ODD } else { 0 };
+    }
+
+    /// Marks it as one that has to be looked at anew. Says whether that is news.
+    #[inline]
+    pub fn mark(&mut self) -> bool {
+        let before = self.bits;
+        self.bits |= DIRTY;
+        self.bits != before
+    }
+
+    /// Whether it adds anything, to sums or to sets.
+    #[inline]
+    pub fn counts(self) -> bool {
+        self.bits & STATE != 0
+    }
+
+    #[inline]
+    pub fn state(self) -> CellState {
+        CellState::from_bits(self.bits & STATE)
+    }
+
+    /// Notes the state that was found, and that it need not be looked at again. Gives the one before if that was another.
+    #[inline]
+    pub fn found(&mut self, state: CellState) -> Option<CellState> {
+        let (before, bits) = (self.bits & STATE, state.to_bits());
+        self.bits = self.bits & !(STATE | DIRTY) | bits;
+        (before != bits).then(|| CellState::from_bits(before))
+    }
+
+    /// Forgets everything but how many pods are bound.
+    pub fn forget_pods(&mut self) {
+        *self = Cell { pod: None, bits: self.bits & (Cell::MANY << BOUND_SHIFT) };
+    }
 }
 
 /// What a node adds to sums and sets, as of when it was last looked at.
@@ -33,6 +94,36 @@ pub(super) struct CellState {
     pub care: Care,
     pub role: Role,
     pub counted_available: bool,
+}
+
+impl CellState {
+    /// From the lowest bit: 6 of counters, 2 of care, 4 of the role, then the marks. The default is 0.
+    #[inline]
+    fn to_bits(self) -> u32 {
+        let mark = |place: u32, on: bool| u32::from(on) << place;
+        let eligibility = self.eligibility;
+        u32::from(self.counts.0)
+            | (self.care as u32) << 6
+            | (self.role as u32) << 8
+            | mark(12, self.counted_available)
+            | mark(13, eligibility.is_some())
+            | mark(14, eligibility.is_some_and(|e| e.should_run))
+            | mark(15, eligibility.is_some_and(|e| e.should_continue))
+    }
+
+    #[inline]
+    fn from_bits(bits: u32) -> CellState {
+        let mark = |place: u32| bits >> place & 1 == 1;
+        let eligibility = Eligibility { should_run: mark(14), should_continue: mark(15) };
+        CellState {
+            eligibility: mark(13).then_some(eligibility),
+            // Six bits.
+            counts: Share((bits & 0x3f) as u8),
+            care: Care::ALL[(bits >> 6 & 3) as usize],
+            role: Role::ALL.get((bits >> 8 & 0xf) as usize).copied().unwrap_or_default(),
+            counted_available: mark(12),
+        }
+    }
 }
 
 /// What one node adds to the counters: none of them more than one.
@@ -128,7 +219,25 @@ pub(super) fn becomes_available(pod: &DaemonPod, rules: &Rules) -> Option<Time> 
     (at > rules.now && at < Time::MAX).then_some(at)
 }
 
+impl Care {
+    /// By number.
+    const ALL: [Care; 4] = [Care::None, Care::Pod, Care::Look, Care::Homeless];
+}
+
 impl Role {
+    /// By number.
+    const ALL: [Role; 9] = [
+        Role::None,
+        Role::Unclear,
+        Role::Empty,
+        Role::New,
+        Role::NewAvailable,
+        Role::Both,
+        Role::BothAvailable,
+        Role::Old,
+        Role::OldAvailable,
+    ];
+
     /// The role of a node, and whether its pod counts as available.
     pub fn of(stage: &Stage<'_>, rules: &Rules) -> (Role, bool) {
         let either = |available, no, yes| if available { yes } else { no };
@@ -216,6 +325,33 @@ mod tests {
 
     #[test]
     fn a_cell_stays_small() {
-        assert!(size_of::<Cell>() <= 16, "{}", size_of::<Cell>());
+        assert_eq!(size_of::<Cell>(), 8);
+    }
+
+    #[test]
+    fn a_cell_gives_back_what_it_was_told() {
+        let mut cell = Cell::default();
+        assert!(!cell.counts() && cell.state() == CellState::default());
+        let eligibilities = [None, Some((false, false)), Some((false, true)), Some((true, true))];
+        let mut before = CellState::default();
+        for number in 1..4 * 4 * 9 * 2 * 64 {
+            let (rest, counts) = (number / 64, Share((number % 64) as u8));
+            let (rest, counted_available) = (rest / 2, rest % 2 == 1);
+            let (rest, role) = (rest / 9, Role::ALL[rest % 9]);
+            let (rest, care) = (rest / 4, Care::ALL[rest % 4]);
+            let eligibility = eligibilities[rest]
+                .map(|(should_run, should_continue)| Eligibility { should_run, should_continue });
+            let state = CellState { eligibility, counts, care, role, counted_available };
+            assert!(cell.mark() && !cell.mark());
+            cell.set_odd(number % 3 == 0);
+            cell.set_bound(number as u32 % 300);
+            assert_eq!((cell.found(state), cell.found(state)), (Some(before), None));
+            assert_eq!(
+                (cell.state(), cell.odd(), cell.bound()),
+                (state, number % 3 == 0, (number as u32 % 300).min(Cell::MANY))
+            );
+            assert!(cell.counts());
+            before = state;
+        }
     }
 }

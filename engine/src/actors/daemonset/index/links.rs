@@ -1,90 +1,64 @@
-//! Which cell each pod belongs to, and the chains of pods that hang on cells.
+//! Which pods hang on cells and are counted as bound, and the chains of several pods on one cell.
 
-use crate::names::{NodeId, PodId};
+use rustc_hash::FxHashMap;
 
-/// A pod's place.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Link {
-    /// The next pod of the same cell.
-    next: Option<PodId>,
-    /// The node of the cell.
-    pub node: Option<NodeId>,
-    /// The number of the DaemonSet after whose name its owner is called, shifted, with the two marks below; 0 is none.
-    of: u32,
-}
+use crate::actors::pod_set::PodSet;
+use crate::names::PodId;
 
-/// It hangs on the cell.
-const MEMBER: u32 = 1;
-/// It is counted as bound.
-const COUNTED: u32 = 2;
-
-impl Link {
-    /// The place of a pod whose owner is called after a DaemonSet.
-    pub fn new(slot: usize, node: Option<NodeId>) -> Link {
-        // DaemonSets have numbers from 0, and no machine holds 2^30 of them.
-        Link { next: None, node, of: ((slot + 1) as u32) << 2 }
-    }
-
-    /// The number of the DaemonSet.
-    pub fn slot(self) -> Option<usize> {
-        ((self.of >> 2) as usize).checked_sub(1)
-    }
-
-    pub fn is_member(self) -> bool {
-        self.of & MEMBER != 0
-    }
-
-    pub fn is_counted(self) -> bool {
-        self.of & COUNTED != 0
-    }
-
-    pub fn counted(self) -> Link {
-        Link { of: self.of | COUNTED, ..self }
-    }
-}
-
-/// The places of all pods, by slot.
+/// What is known of pods whose owner is called after a DaemonSet. The DaemonSet and the node are the pod's own.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Links(Vec<Link>);
+pub(super) struct Links {
+    /// Pods that hang on their cells.
+    members: PodSet,
+    /// Pods that are counted as bound.
+    counted: PodSet,
+    /// The next pod of the same cell. Nearly every cell has one pod, which has no next.
+    next: FxHashMap<PodId, PodId>,
+}
 
 impl Links {
-    /// A pod's place.
-    pub fn get(&self, pod: PodId) -> Link {
-        self.0.get(pod.index()).copied().unwrap_or_default()
+    /// Whether a pod hangs on its cell.
+    #[inline]
+    pub fn is_member(&self, pod: PodId) -> bool {
+        self.members.contains(pod)
     }
 
-    /// Gives a pod a place.
-    pub fn set(&mut self, pod: PodId, link: Link) {
-        if self.0.len() <= pod.index() {
-            self.0.resize(pod.index() + 1, Link::default());
-        }
-        self.0[pod.index()] = link;
+    /// Notes that a pod is counted as bound. Says whether that is news.
+    #[inline]
+    pub fn count(&mut self, pod: PodId) -> bool {
+        self.counted.insert(pod)
     }
 
-    /// Hangs a pod that has a place on its cell.
+    /// Notes that a pod is not counted any more. Says whether it was.
+    #[inline]
+    pub fn discount(&mut self, pod: PodId) -> bool {
+        self.counted.remove(pod)
+    }
+
+    /// Hangs a pod on its cell.
+    #[inline]
     pub fn hang(&mut self, pod: PodId, head: &mut Option<PodId>) {
-        let link = &mut self.0[pod.index()];
-        (link.next, link.of) = (*head, link.of | MEMBER);
-        *head = Some(pod);
+        if let Some(first) = head.replace(pod) {
+            self.next.insert(pod, first);
+        }
+        self.members.insert(pod);
     }
 
     /// Takes a pod off its cell.
     pub fn take_off(&mut self, pod: PodId, head: &mut Option<PodId>) {
-        let link = &mut self.0[pod.index()];
-        let next = link.next.take();
-        link.of &= !MEMBER;
-        let mut at = *head;
-        if at == Some(pod) {
+        self.members.remove(pod);
+        let next = self.next.remove(&pod);
+        if *head == Some(pod) {
             *head = next;
             return;
         }
-        while let Some(before) = at {
-            let link = &mut self.0[before.index()];
-            if link.next == Some(pod) {
-                link.next = next;
-                return;
-            }
-            at = link.next;
+        let mut chain = std::iter::successors(*head, |at| self.next.get(at).copied());
+        let before = chain.find(|at| self.next.get(at) == Some(&pod));
+        if let Some(before) = before {
+            match next {
+                Some(next) => self.next.insert(before, next),
+                None => self.next.remove(&before),
+            };
         }
     }
 
@@ -96,12 +70,37 @@ impl Links {
     }
 
     /// The pod that hangs on a cell, if it is one.
+    #[inline]
     pub fn only(&self, head: Option<PodId>) -> Option<PodId> {
-        head.filter(|pod| self.get(*pod).next.is_none())
+        head.filter(|pod| self.next.is_empty() || !self.next.contains_key(pod))
     }
 
     /// The pods that hang on a cell.
     pub fn chain(&self, head: Option<PodId>) -> impl Iterator<Item = PodId> + '_ {
-        std::iter::successors(head, |pod| self.get(*pod).next)
+        std::iter::successors(head, |pod| self.next.get(pod).copied())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pods_hang_on_cells_and_are_taken_off_in_any_order() {
+        let pod = PodId::from_index;
+        for gone in 0..3 {
+            let (mut links, mut head) = (Links::default(), None);
+            (0..3).for_each(|index| links.hang(pod(index), &mut head));
+            assert_eq!(links.chain(head).collect::<Vec<_>>(), [pod(2), pod(1), pod(0)]);
+            assert_eq!(links.only(head), None);
+            links.take_off(pod(gone), &mut head);
+            assert!(!links.is_member(pod(gone)) && links.chain(head).all(|pod| links.is_member(pod)));
+            assert_eq!(links.chain(head).count(), 2);
+            links.take_off(pod((gone + 1) % 3), &mut head);
+            assert_eq!(links.only(head), Some(pod((gone + 2) % 3)));
+            assert!(links.next.is_empty());
+            links.take_all_off(&mut head);
+            assert_eq!(head, None);
+        }
     }
 }

@@ -26,12 +26,12 @@ use super::revision::History;
 use super::status::Counts;
 use super::views::Scene;
 use super::wake::Seen;
-use crate::cluster::{Cluster, DaemonSet, Object, Pod};
+use crate::cluster::{Change, Cluster, DaemonSet, Object};
 use crate::event::Body;
 use crate::names::{Names, NodeId, ObjectId, PodId, Sym, sym};
 use crate::time::Time;
 
-use links::{Link, Links};
+use links::Links;
 use masks::{Fact, Masks};
 use mentions::Mentions;
 use one::{Index, Upkeep};
@@ -85,6 +85,7 @@ impl Indexes {
     }
 
     /// The slot of an object that is a DaemonSet.
+    #[inline]
     fn slot(&mut self, object: ObjectId, names: &Names) -> Option<usize> {
         if self.of_object.len() <= object.index() {
             self.of_object.resize(object.index() + 1, Known::NotYet);
@@ -221,7 +222,7 @@ impl Indexes {
             Body::PodCreated { pod, .. } => self.attach(pod, cluster, names),
             body => {
                 if let Some(pod) = body.pod() {
-                    self.pod_changed(pod, &body, cluster, names);
+                    self.pod_changed(pod, &body, change, cluster, names);
                 }
             }
         }
@@ -296,16 +297,14 @@ impl Indexes {
     }
 
     /// Takes note that something about a pod changed.
-    fn pod_changed(&mut self, id: PodId, body: &Body, cluster: &Cluster, names: &Names) {
+    fn pod_changed(&mut self, id: PodId, body: &Body, change: &Change, cluster: &Cluster, names: &Names) {
         let Some(pod) = cluster.pod(id) else { return };
-        let link = self.links.get(id);
+        let member = self.links.is_member(id);
         let ordinary = pod.owner.is_some() && !pod.relabelled;
         match body {
-            Body::PodBound { .. } if ordinary && link.is_member() && link.node == pod.node => {
-                if !link.is_counted() {
-                    self.count(id, link, pod);
-                }
-                self.mark(link);
+            Body::PodBound { .. } if ordinary && member && change.node == pod.node => {
+                self.count(id, pod.owner, pod.node, names);
+                self.mark(pod.owner, pod.node, names);
             }
             Body::PodPhaseSet { .. }
             | Body::PodConditionSet { .. }
@@ -315,45 +314,56 @@ impl Indexes {
             | Body::PodNominated { .. }
                 if ordinary =>
             {
-                if link.is_member() {
-                    self.mark(link);
+                if member {
+                    self.mark(pod.owner, pod.node, names);
                 }
             }
             _ => {
-                self.detach(id, cluster);
+                self.detach(id, change, cluster, names);
                 self.attach(id, cluster, names);
             }
         }
     }
 
-    fn mark(&mut self, link: Link) {
-        if let (Some(slot), Some(node)) = (link.slot(), link.node) {
+    /// The cell of a pod: the slot of the DaemonSet that its owner is called after, and the node that it is for.
+    #[inline]
+    fn cell(
+        &mut self,
+        owner: Option<ObjectId>,
+        node: Option<NodeId>,
+        names: &Names,
+    ) -> Option<(usize, NodeId)> {
+        Some((self.slot(owner?, names)?, node?))
+    }
+
+    #[inline]
+    fn mark(&mut self, owner: Option<ObjectId>, node: Option<NodeId>, names: &Names) {
+        if let Some((slot, node)) = self.cell(owner, node, names) {
             self.list[slot].mark(node);
         }
     }
 
-    /// Counts a pod that is bound.
-    fn count(&mut self, id: PodId, link: Link, pod: &Pod) {
-        let (Some(slot), Some(node)) = (link.slot(), link.node) else { return };
-        if pod.bound {
-            self.links.set(id, link.counted());
+    /// Counts a pod that is bound, unless it is counted.
+    #[inline]
+    fn count(&mut self, id: PodId, owner: Option<ObjectId>, node: Option<NodeId>, names: &Names) {
+        if let Some((slot, node)) = self.cell(owner, node, names)
+            && self.links.count(id)
+        {
             self.list[slot].count_bound(node, 1);
             self.masks.set(node, Fact::Scheduled, slot, true);
         }
     }
 
-    /// Takes a pod out of everything.
-    fn detach(&mut self, id: PodId, cluster: &Cluster) {
-        let link = self.links.get(id);
-        if let (Some(slot), Some(node)) = (link.slot(), link.node) {
+    /// Takes a pod out of everything that it was in before a change.
+    fn detach(&mut self, id: PodId, change: &Change, cluster: &Cluster, names: &Names) {
+        if let Some((slot, node)) = self.cell(change.owner, change.node, names) {
             let index = &mut self.list[slot];
-            if link.is_counted() && index.count_bound(node, -1) == 0 {
+            if self.links.discount(id) && index.count_bound(node, -1) == 0 {
                 self.masks.set(node, Fact::Scheduled, slot, false);
             }
-            if link.is_member() {
+            if self.links.is_member(id) {
                 index.take_off(id, node, cluster, &mut self.links);
             }
-            self.links.set(id, Link::default());
         }
         if self.strays.remove(&id) {
             self.list.iter_mut().for_each(|index| index.forget_stray(id));
@@ -366,14 +376,14 @@ impl Indexes {
         let Some(owner) = pod.owner else {
             // An orphan is everybody's whose selector selects it.
             let strays = &mut self.strays;
-            self.list.iter_mut().for_each(|index| index.adopt(id, pod, cluster, names, strays));
+            self.list.iter_mut().for_each(|index| index.adopt(id, &pod, cluster, names, strays));
             return;
         };
         let Some(slot) = self.slot(owner, names) else { return };
-        let link = Link::new(slot, pod.node);
-        self.links.set(id, link);
-        self.count(id, link, pod);
-        self.list[slot].claim(id, pod, cluster, names, &mut self.links, &mut self.strays);
+        if pod.bound {
+            self.count(id, pod.owner, pod.node, names);
+        }
+        self.list[slot].claim(id, &pod, cluster, names, &mut self.links, &mut self.strays);
     }
 }
 

@@ -42,6 +42,8 @@ pub(super) struct Index {
     epoch: u64,
     /// By number of node.
     cells: Vec<Cell>,
+    /// How many pods are bound to nodes where those are more than a cell counts.
+    crowds: FxHashMap<NodeId, u32>,
     dirty: Vec<NodeId>,
     /// Claimed pods that are relabelled or to be adopted: node and revision label.
     odd: FxHashMap<PodId, (NodeId, Sym)>,
@@ -77,6 +79,7 @@ impl Index {
             rules: None,
             epoch: 0,
             cells: Vec::new(),
+            crowds: FxHashMap::default(),
             dirty: Vec::new(),
             odd: FxHashMap::default(),
             odd_by_node: BTreeSet::new(),
@@ -163,6 +166,7 @@ impl Index {
         idle.then_some(self.total)
     }
 
+    #[inline]
     fn cell(&mut self, node: NodeId) -> &mut Cell {
         if self.cells.len() <= node.index() {
             self.cells.resize(node.index() + 1, Cell::default());
@@ -171,25 +175,34 @@ impl Index {
     }
 
     /// A node is to be looked at anew.
+    #[inline]
     pub fn mark(&mut self, node: NodeId) {
         self.settled = false;
-        if self.claimed_by.is_some() && !std::mem::replace(&mut self.cell(node).dirty, true) {
+        if self.claimed_by.is_some() && self.cell(node).mark() {
             self.dirty.push(node);
         }
     }
 
     /// Takes note that a node exists, or does no more.
     pub fn node_came_or_went(&mut self, node: NodeId) {
-        if self.cells.get(node.index()).is_some_and(|cell| cell.pod.is_some() || cell.odd) {
+        if self.cells.get(node.index()).is_some_and(|cell| cell.pod.is_some() || cell.odd()) {
             self.mark(node);
         }
     }
 
-    /// Counts pods that are bound to a node; gives how many there are now.
-    pub fn count_bound(&mut self, node: NodeId, change: i16) -> u16 {
-        let bound = &mut self.cell(node).bound;
-        *bound = bound.saturating_add_signed(change);
-        *bound
+    /// Counts one pod more or less that is bound to a node; gives how many there are now.
+    #[inline]
+    pub fn count_bound(&mut self, node: NodeId, change: i32) -> u32 {
+        let before = match self.cell(node).bound() {
+            Cell::MANY => self.crowds.remove(&node).unwrap_or(Cell::MANY),
+            few => few,
+        };
+        let count = before.saturating_add_signed(change);
+        if count >= Cell::MANY {
+            self.crowds.insert(node, count);
+        }
+        self.cell(node).set_bound(count);
+        count
     }
 
     /// Claims an own pod that has its place, or notes that it is to be released.
@@ -260,7 +273,7 @@ impl Index {
             self.odd.insert(id, (facts.node, facts.hash));
             self.odd_by_node.insert((facts.node, id));
             self.label(facts.hash, 1);
-            self.cell(facts.node).odd = true;
+            self.cell(facts.node).set_odd(true);
             self.mark(facts.node);
         }
     }
@@ -274,7 +287,7 @@ impl Index {
             self.odd_by_node.remove(&(node, id));
             self.label(hash, -1);
             let odd = self.odd_on(node).next().is_some();
-            self.cell(node).odd = odd;
+            self.cell(node).set_odd(odd);
             self.mark(node);
         }
     }
@@ -319,7 +332,7 @@ impl Index {
     fn forget_pods(&mut self, links: &mut Links) {
         for cell in &mut self.cells {
             links.take_all_off(&mut cell.pod);
-            *cell = Cell { bound: cell.bound, ..Cell::default() };
+            cell.forget_pods();
         }
         self.odd.clear();
         self.odd_by_node.clear();
@@ -344,7 +357,7 @@ impl Index {
         let timeless = Rules { now: Time::MIN, ..*rules };
         if self.rules.replace(timeless) != Some(timeless) {
             for index in 0..self.cells.len() {
-                if self.cells[index].state != CellState::default() {
+                if self.cells[index].counts() {
                     self.mark(NodeId::from_index(index));
                 }
             }
@@ -376,12 +389,12 @@ impl Index {
             let Shared { links, strays, .. } = &mut upkeep.shared;
             for &id in &object.pods {
                 if let Some(pod) = cluster.pod(id) {
-                    self.claim(id, pod, cluster, names, links, strays);
+                    self.claim(id, &pod, cluster, names, links, strays);
                 }
             }
             for &id in cluster.orphans(object.key.namespace) {
                 if let Some(pod) = cluster.pod(id) {
-                    self.adopt(id, pod, cluster, names, strays);
+                    self.adopt(id, &pod, cluster, names, strays);
                 }
             }
         }
@@ -398,10 +411,10 @@ impl Index {
         self.epoch = order.epoch();
         self.sets.clear();
         for (index, cell) in self.cells.iter().enumerate() {
-            if cell.state != CellState::default()
+            if cell.counts()
                 && let Some(rank) = order.known(NodeId::from_index(index))
             {
-                self.sets.put_in(&cell.state, rank);
+                self.sets.put_in(&cell.state(), rank);
             }
         }
     }
@@ -451,11 +464,7 @@ impl Index {
     /// Puts what a node adds in the place of what it added before.
     fn replace(&mut self, node: NodeId, state: CellState, order: &NameOrder) {
         let cell = &mut self.cells[node.index()];
-        cell.dirty = false;
-        let before = std::mem::replace(&mut cell.state, state);
-        if before == state {
-            return;
-        }
+        let Some(before) = cell.found(state) else { return };
         self.total.subtract(before.counts.counts());
         self.total.add(state.counts.counts());
         self.tally.count(&before, -1);
@@ -476,13 +485,13 @@ impl Index {
         look: impl FnOnce(&[DaemonPod]) -> R,
     ) -> R {
         let Some(cell) = self.cells.get(node.index()) else { return look(&[]) };
-        let facts = |id| DaemonPod::of(cluster, names, id, cluster.pod(id)?).filter(|pod| !pod.is_past());
-        if !cell.odd && links.only(cell.pod) == cell.pod {
+        let facts = |id| DaemonPod::of(cluster, names, id, &cluster.pod(id)?).filter(|pod| !pod.is_past());
+        if !cell.odd() && links.only(cell.pod) == cell.pod {
             // Nearly always a node has one pod at most, and that takes no room elsewhere.
             return look(cell.pod.and_then(facts).as_slice());
         }
         let mut pods: Vec<_> = links.chain(cell.pod).filter_map(facts).collect();
-        if cell.odd {
+        if cell.odd() {
             pods.extend(self.odd_on(node).filter_map(facts));
         }
         order_group(&mut pods, names);
@@ -491,7 +500,7 @@ impl Index {
 
     /// What a node was when it was last looked at.
     pub(super) fn state(&self, node: NodeId) -> CellState {
-        self.cells.get(node.index()).map(|cell| cell.state).unwrap_or_default()
+        self.cells.get(node.index()).map(|cell| cell.state()).unwrap_or_default()
     }
 }
 
@@ -503,4 +512,19 @@ pub(super) struct Upkeep<'a> {
     pub spec: &'a DaemonSet,
     pub rules: &'a Rules,
     pub shared: Shared<'a>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_may_have_more_pods_than_a_cell_counts() {
+        let key = Key { namespace: Sym::EMPTY, name: Sym::EMPTY };
+        let (mut index, node) = (Index::new(key, 0), NodeId::from_index(2));
+        (1..=300).for_each(|count| assert_eq!(index.count_bound(node, 1), count));
+        assert_eq!(index.crowds.len(), 1);
+        (0..300).rev().for_each(|count| assert_eq!(index.count_bound(node, -1), count));
+        assert!(index.crowds.is_empty());
+    }
 }
