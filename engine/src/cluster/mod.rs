@@ -124,6 +124,11 @@ impl Cluster {
         self.pods.iter()
     }
 
+    /// Whether a pod terminates.
+    pub fn any_pod_terminates(&self) -> bool {
+        self.pods.any_terminating()
+    }
+
     /// How many pods exist.
     pub fn pod_count(&self) -> usize {
         self.pods.len()

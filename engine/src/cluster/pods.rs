@@ -227,6 +227,12 @@ impl Pods {
             .map(|(id, p)| (id, self.unpack(id, p)))
     }
 
+    /// Whether one that exists terminates.
+    pub fn any_terminating(&self) -> bool {
+        let deleting = |state: State| !state.has(State::GONE) && state.get(State::DELETING) != 0;
+        self.packed.iter().any(|packed| deleting(packed.state))
+    }
+
     /// How many pods exist.
     pub fn len(&self) -> usize {
         self.live

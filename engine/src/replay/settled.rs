@@ -32,7 +32,6 @@ impl Activity {
                 || object.deleting.is_some()
                 || object.status.observed_generation >= object.generation
         });
-        let terminating = cluster.pods().any(|(_, pod)| pod.terminating());
-        observed && !terminating
+        observed && !cluster.any_pod_terminates()
     }
 }

@@ -84,24 +84,26 @@ impl Indexes {
         }
     }
 
-    /// The slot of an object that is a DaemonSet.
+    /// The slot of an object that is a DaemonSet. Asked for every event of a pod.
     #[inline]
     fn slot(&mut self, object: ObjectId, names: &Names) -> Option<usize> {
+        match self.of_object.get(object.index()) {
+            Some(Known::Slot(slot)) => Some(*slot),
+            Some(Known::Other) => None,
+            _ => self.find_slot(object, names),
+        }
+    }
+
+    #[cold]
+    fn find_slot(&mut self, object: ObjectId, names: &Names) -> Option<usize> {
         if self.of_object.len() <= object.index() {
             self.of_object.resize(object.index() + 1, Known::NotYet);
         }
-        if let Known::NotYet = self.of_object[object.index()] {
-            let key = names.object_key(object);
-            self.of_object[object.index()] = if key.kind == sym::DAEMON_SET {
-                Known::Slot(self.slot_of_key(Key { namespace: key.namespace, name: key.name }))
-            } else {
-                Known::Other
-            };
-        }
-        match self.of_object[object.index()] {
-            Known::Slot(slot) => Some(slot),
-            _ => None,
-        }
+        let key = names.object_key(object);
+        let slot = (key.kind == sym::DAEMON_SET)
+            .then(|| self.slot_of_key(Key { namespace: key.namespace, name: key.name }));
+        self.of_object[object.index()] = slot.map_or(Known::Other, Known::Slot);
+        slot
     }
 
     fn slot_of_key(&mut self, key: Key) -> usize {
