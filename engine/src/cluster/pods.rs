@@ -253,6 +253,10 @@ impl Pods {
     /// Puts a pod into a slot that is free.
     pub fn occupy(&mut self, id: PodId, pod: &Pod) {
         let packed = self.pack(id, pod);
+        self.live += 1;
+        if id.index() == self.packed.len() {
+            return self.packed.push(packed);
+        }
         while self.packed.len() <= id.index() {
             // Slots that were skipped over stay free.
             self.free.push(PodId::from_index(self.packed.len()));
@@ -270,7 +274,6 @@ impl Pods {
             None => {}
         }
         self.packed[id.index()] = packed;
-        self.live += 1;
     }
 
     fn pack(&mut self, id: PodId, pod: &Pod) -> Packed {
