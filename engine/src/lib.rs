@@ -96,8 +96,8 @@
 //! 1. **One way in.** A cluster changes only in [`cluster::Cluster::apply`]. Folding the events of a run gives exactly the
 //!    cluster that the run had.
 //! 2. **Deterministic.** The same log, settings and seed give the same run, byte for byte, on any machine. Nothing
-//!    follows from how a process numbers names. No iteration over hash maps in an output path, no wall clock, no floating point in a decision. Ties have one order: time, played
-//!    back before simulated, order of emission.
+//!    follows from how a process numbers names. No iteration over hash maps in an output path, no wall clock, no floating
+//!    point in a decision. Ties have one order: time, played back before simulated, order of emission.
 //! 3. **Level-triggered in meaning.** What a sync decides equals what a full pass over every node would decide.
 //! 4. **Nothing acknowledged is lost; nothing damaged is believed.** A commit that returned survives a crash at any byte;
 //!    a torn end is cut, and said; damage is an error that names its place.

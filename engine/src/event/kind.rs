@@ -98,6 +98,28 @@ impl Kinds {
     /// Every kind.
     pub const ALL: Kinds = Kinds(u64::MAX);
 
+    /// What changes a pod.
+    pub const CHANGES_OF_PODS: Kinds = Kinds::of(&[
+        Kind::PodCreated,
+        Kind::PodDeleted,
+        Kind::PodAdopted,
+        Kind::PodReleased,
+        Kind::PodLabelSet,
+        Kind::PodLabelRemoved,
+        Kind::PodBound,
+        Kind::PodUnschedulable,
+        Kind::PodNominated,
+        Kind::PodPhaseSet,
+        Kind::PodConditionSet,
+        Kind::PodRestarted,
+        Kind::PodGone,
+    ]);
+
+    /// Both sets of kinds.
+    pub const fn with(self, other: Kinds) -> Kinds {
+        Kinds(self.0 | other.0)
+    }
+
     /// These kinds.
     pub const fn of(kinds: &[Kind]) -> Kinds {
         let (mut set, mut at) = (0, 0);
@@ -125,5 +147,8 @@ mod tests {
             Kind::ALL.iter().filter(|kind| set.has(**kind)).map(|kind| kind.as_str()).collect();
         assert_eq!(found, ["NodeJoined", "PodGone"]);
         assert!(Kind::ALL.iter().all(|kind| Kinds::ALL.has(*kind)));
+        let both = set.with(Kinds::of(&[Kind::Applied]));
+        let more = Kind::ALL.iter().filter(|kind| both.has(**kind) && !set.has(**kind));
+        assert_eq!(more.collect::<Vec<_>>(), [&Kind::Applied]);
     }
 }

@@ -187,11 +187,6 @@ impl FixedStorage {
     pub fn new(bytes: Vec<u8>) -> FixedStorage {
         FixedStorage { bytes }
     }
-
-    fn from(&self, offset: u64) -> &[u8] {
-        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.bytes.len());
-        &self.bytes[start..]
-    }
 }
 
 impl Storage for FixedStorage {
@@ -204,7 +199,7 @@ impl Storage for FixedStorage {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let rest = self.from(offset);
+        let rest = &self.bytes[usize::try_from(offset).unwrap_or(usize::MAX).min(self.bytes.len())..];
         let n = buffer.len().min(rest.len());
         buffer[..n].copy_from_slice(&rest[..n]);
         Ok(n)

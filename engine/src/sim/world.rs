@@ -55,9 +55,12 @@ impl Dues {
 }
 
 impl World {
-    /// An empty cluster with actors, at most 32 of them.
+    /// An empty cluster with actors.
+    ///
+    /// # Panics
+    /// There are more than 32 of them: each has a bit in what tells whom an event concerns.
     pub fn new(names: Names, actors: Vec<Box<dyn Actor>>) -> Self {
-        debug_assert!(actors.len() <= 32);
+        assert!(actors.len() <= 32, "{} actors are more than there are bits for", actors.len());
         let concerned = |kind: &Kind| {
             let concerned = actors.iter().map(|actor| u32::from(actor.interests().has(*kind)));
             concerned.enumerate().fold(0, |all, (number, bit)| all | bit << number)

@@ -440,20 +440,8 @@ impl Actor for DaemonSetController {
             Kind::RevisionAdopted,
             Kind::RevisionReleased,
             Kind::RevisionDeleted,
-            Kind::PodCreated,
-            Kind::PodDeleted,
-            Kind::PodAdopted,
-            Kind::PodReleased,
-            Kind::PodLabelSet,
-            Kind::PodLabelRemoved,
-            Kind::PodBound,
-            Kind::PodUnschedulable,
-            Kind::PodNominated,
-            Kind::PodPhaseSet,
-            Kind::PodConditionSet,
-            Kind::PodRestarted,
-            Kind::PodGone,
-        ]);
+        ])
+        .with(Kinds::CHANGES_OF_PODS);
         INTERESTS
     }
 

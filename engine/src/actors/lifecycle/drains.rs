@@ -286,20 +286,8 @@ impl Actor for Drains {
             Kind::ObjectRemoved,
             Kind::RolloutUndone,
             Kind::StatusWritten,
-            Kind::PodCreated,
-            Kind::PodDeleted,
-            Kind::PodAdopted,
-            Kind::PodReleased,
-            Kind::PodLabelSet,
-            Kind::PodLabelRemoved,
-            Kind::PodBound,
-            Kind::PodUnschedulable,
-            Kind::PodNominated,
-            Kind::PodPhaseSet,
-            Kind::PodConditionSet,
-            Kind::PodRestarted,
-            Kind::PodGone,
-        ]);
+        ])
+        .with(Kinds::CHANGES_OF_PODS);
         INTERESTS
     }
 

@@ -126,24 +126,7 @@ pub fn cause(cause: &CauseRow, of: usize) -> Cause {
 
 fn reason(why: &str) -> &'static str {
     use kubetape_engine::event::Why;
-    let all = [
-        Why::Unknown,
-        Why::User,
-        Why::Failed,
-        Why::Succeeded,
-        Why::NodeMissing,
-        Why::NodeNoLongerFits,
-        Why::Outdated,
-        Why::Duplicate,
-        Why::OwnerGone,
-        Why::ScaledDown,
-        Why::Evicted,
-        Why::TaintEviction,
-        Why::NodeGone,
-        Why::Preempted,
-        Why::Collected,
-    ];
-    all.into_iter().find(|known| known.as_str() == why).map_or("", why_words)
+    Why::ALL.into_iter().find(|known| known.as_str() == why).map_or("", why_words)
 }
 
 /// `created` or `deleted`.
