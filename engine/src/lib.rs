@@ -122,6 +122,7 @@ pub mod import;
 pub mod log;
 pub mod manifest;
 pub mod names;
+mod prefetch;
 pub mod quantity;
 pub mod redact;
 pub mod replay;

@@ -37,6 +37,7 @@ use crate::event::ConditionStatus;
 use crate::names::{
     DocId, Names, NodeId, ObjectId, ObjectKey, PodId, RevisionId, Seq, ShapeId, Sym, api_elapsed, sym,
 };
+use crate::prefetch;
 use crate::time::{ApiSeconds, Time};
 
 /// The state of a cluster.
@@ -96,6 +97,22 @@ impl Cluster {
     /// A node that exists.
     pub fn present_node(&self, node: NodeId) -> Option<&Node> {
         self.node(node).filter(|node| node.present)
+    }
+
+    /// Says that a node will soon be asked for. Asked a second time, what hangs on it is as well.
+    #[inline]
+    pub(crate) fn prefetch_node(&self, node: NodeId) {
+        if let Some(node) = self.nodes.get(node.index()) {
+            prefetch::value(node);
+        }
+    }
+
+    /// Says that the labels and taints of a node will soon be asked for, some time after [`Cluster::prefetch_node`].
+    #[inline]
+    pub(crate) fn prefetch_labels(&self, node: NodeId) {
+        if let Some(node) = self.nodes.get(node.index()) {
+            prefetch::slice(&node.labels);
+        }
     }
 
     /// Nodes that exist, in order of their names.

@@ -100,6 +100,10 @@ pub enum ReplayError {
 /// How many events are handed to the sink at once.
 const BATCH: usize = 4096;
 
+/// So many events before its turn an event's node is fetched, and so many what hangs on it.
+const FAR: usize = 4;
+const NEAR: usize = 1;
+
 /// Replays a trace.
 ///
 /// # Errors
@@ -350,6 +354,7 @@ impl Run<'_> {
         {
             self.next += 1;
             self.read += 1;
+            self.prefetch();
             let seq = Seq(self.read);
             let played = self.playback.play(&mut self.world, seq, &event);
             played.map_err(|error| ReplayError::Trace { seq, error })?;
@@ -363,6 +368,17 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Has the nodes of the next events fetched while the events before them are played.
+    fn prefetch(&self) {
+        let node = |ahead: usize| self.pending.get(self.next + ahead)?.body.node();
+        if let Some(node) = node(FAR) {
+            self.world.cluster.prefetch_node(node);
+        }
+        if let Some(node) = node(NEAR) {
+            self.world.cluster.prefetch_labels(node);
+        }
     }
 
     fn inject(&mut self, now: Time, which: impl Fn(Option<Time>) -> bool) -> Result<(), ReplayError> {

@@ -28,10 +28,18 @@ pub trait Actor {
     fn due(&self) -> Option<Time>;
 
     /// Observes an event, and says when there is something to do after it: both in one, since it is called for every
-    /// event and every actor whom it concerns. [`Time::MAX`] stands for never.
-    fn learn(&mut self, seq: Seq, event: &Event, change: &Change, cluster: &Cluster, names: &Names) -> Time {
+    /// event and every actor whom it concerns. [`Time::MAX`] stands for never, and `None` for when there was before: the
+    /// event is of a kind that may concern the actor, and does not.
+    fn learn(
+        &mut self,
+        seq: Seq,
+        event: &Event,
+        change: &Change,
+        cluster: &Cluster,
+        names: &Names,
+    ) -> Option<Time> {
         self.observe(seq, event, change, cluster, names);
-        self.due().unwrap_or(Time::MAX)
+        Some(self.due().unwrap_or(Time::MAX))
     }
 
     /// Does what is due now, and leaves its answers in the context. Answers are applied, in order, after the
@@ -70,26 +78,16 @@ pub struct Context<'a> {
     pub cluster: &'a Cluster,
     /// The dictionary.
     pub names: &'a mut Names,
-    /// The answers so far.
-    pub out: &'a mut Vec<Draft>,
-}
-
-/// An answer: an event before it has a number. Slots of created pods and numbers of created revisions are
-/// assigned when it is applied; what stands there is ignored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Draft {
-    /// Who answers.
-    pub track: Track,
-    /// The event that made the decision true.
-    pub cause: Seq,
-    /// What is to happen.
-    pub body: Body,
+    /// The answers so far, behind what was there before: events that have no number yet.
+    pub out: &'a mut Vec<Event>,
 }
 
 impl Context<'_> {
-    /// Adds an answer.
+    /// Adds an answer; `cause` is the event that made the decision true. Slots of created pods and numbers of created
+    /// revisions are assigned when it is applied; what stands there is ignored.
+    #[inline]
     pub fn emit(&mut self, track: Track, cause: Seq, body: Body) {
-        self.out.push(Draft { track, cause, body });
+        self.out.push(Event { cause, ..Event::new(self.now, track, body) });
     }
 
     /// Deletes a pod through the API: it has its grace period, the one given or its own, unless it is not bound or has

@@ -5,7 +5,7 @@ mod draw;
 mod latency;
 mod world;
 
-pub use actor::{Actor, Context, Draft};
+pub use actor::{Actor, Context};
 pub use draw::Draw;
 pub use latency::{Latency, Spread};
 pub use world::World;

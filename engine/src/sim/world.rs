@@ -1,6 +1,6 @@
 //! A cluster with its dictionary, its actors and their clock.
 
-use super::{Actor, Context, Draft};
+use super::{Actor, Context};
 use crate::cluster::{ApplyError, Change, Cluster};
 use crate::event::{Body, Event, Kind};
 use crate::names::{Names, Seq};
@@ -28,7 +28,6 @@ pub struct World {
     /// Whether it is.
     pub keeps_changes: bool,
     last: Seq,
-    drafts: Vec<Draft>,
 }
 
 /// When each actor has something to do; [`Time::MAX`] while it waits for events.
@@ -75,7 +74,6 @@ impl World {
             changes: Vec::new(),
             keeps_changes: false,
             last: Seq::NONE,
-            drafts: Vec::new(),
         }
     }
 
@@ -121,11 +119,18 @@ impl World {
     ///
     /// # Errors
     /// The event does not fit the state; nothing has happened.
+    #[inline]
     pub fn happen(&mut self, event: Event) -> Result<Seq, ApplyError> {
-        let World { names, cluster, actors, dues, concerned, recorded, last, .. } = self;
         // It is put where it stays, for this is done for every event.
-        let place = recorded.len();
-        recorded.push(event);
+        let place = self.recorded.len();
+        self.recorded.push(event);
+        self.take_effect(place)
+    }
+
+    /// Applies the event at a place among those recorded, and shows it to those whom it concerns. After an error it and
+    /// those behind it are gone.
+    fn take_effect(&mut self, place: usize) -> Result<Seq, ApplyError> {
+        let World { names, cluster, actors, dues, concerned, recorded, last, .. } = self;
         let event = &mut recorded[place];
         match &mut event.body {
             Body::PodCreated { pod, .. } => *pod = cluster.next_pod(),
@@ -133,18 +138,18 @@ impl World {
             _ => {}
         }
         let seq = last.next();
-        let change = match cluster.apply(names, seq, event) {
-            Ok(change) => change,
-            Err(error) => {
-                recorded.pop();
-                return Err(error);
-            }
-        };
+        let mut change = Change::default();
+        if let Err(error) = cluster.apply_noting(names, seq, event, &mut change) {
+            recorded.truncate(place);
+            return Err(error);
+        }
         // The first event of a run is shown to everybody.
         let first = std::mem::replace(last, seq) == Seq::NONE;
         let mut concerned = if first { u32::MAX } else { concerned[event.body.which() as usize] };
         while let Some(actor) = actors.get_mut(concerned.trailing_zeros() as usize) {
-            dues.set(concerned.trailing_zeros() as usize, actor.learn(seq, event, &change, cluster, names));
+            if let Some(due) = actor.learn(seq, event, &change, cluster, names) {
+                dues.set(concerned.trailing_zeros() as usize, due);
+            }
             concerned &= concerned - 1;
         }
         if self.keeps_changes {
@@ -163,17 +168,16 @@ impl World {
     /// # Errors
     /// An answer does not fit the state: a defect of the actor.
     pub fn act(&mut self, actor: usize, now: Time) -> Result<bool, ApplyError> {
-        let mut drafts = std::mem::take(&mut self.drafts);
-        let (cluster, names) = (&self.cluster, &mut self.names);
-        self.actors[actor].act(&mut Context { now, cluster, names, out: &mut drafts });
+        let begin = self.recorded.len();
+        let World { cluster, names, recorded, .. } = self;
+        self.actors[actor].act(&mut Context { now, cluster, names, out: recorded });
         let due = self.actors[actor].due();
         self.dues.set(actor, due.unwrap_or(Time::MAX));
-        let answered = !drafts.is_empty();
-        for draft in drafts.drain(..) {
-            self.happen(Event { cause: draft.cause, ..Event::new(now, draft.track, draft.body) })?;
+        let end = self.recorded.len();
+        for place in begin..end {
+            self.take_effect(place)?;
         }
-        self.drafts = drafts;
-        Ok(answered)
+        Ok(end > begin)
     }
 
     /// Lets each actor that is due at a moment act once, in order. Says whether there was one.

@@ -187,7 +187,9 @@ pub struct Workload {
     stage: Stage,
     making: Option<Churn>,
     joined: Vec<NodeId>,
-    measured: std::vec::IntoIter<Event>,
+    measured: Vec<Event>,
+    /// How many of them were given out.
+    given: usize,
     input_events: u64,
     at: Time,
 }
@@ -205,7 +207,8 @@ impl Workload {
             stage: Stage::Nodes,
             making: None,
             joined: Vec::new(),
-            measured: Vec::new().into_iter(),
+            measured: Vec::new(),
+            given: 0,
             input_events: 0,
             at: BEGIN,
         }
@@ -244,12 +247,14 @@ impl Workload {
                 out.push(Event::new(self.at, Track::Cluster, Body::NodeUncordoned { node }));
                 let measured = self.measure(names);
                 self.input_events = measured.len() as u64;
-                self.measured = measured.into_iter();
+                self.measured = measured;
                 self.stage = if self.input_events == 0 { Stage::End } else { Stage::Measured };
             }
             Stage::Measured => {
-                out.extend(self.measured.by_ref().take(BATCH));
-                if self.measured.len() == 0 {
+                let end = self.measured.len().min(self.given + BATCH);
+                out.extend_from_slice(&self.measured[self.given..end]);
+                self.given = end;
+                if end == self.measured.len() {
                     self.stage = Stage::End;
                 }
             }

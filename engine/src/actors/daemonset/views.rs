@@ -8,6 +8,7 @@ use super::pod::Rules;
 use super::view::{FullPass, View};
 use super::wake::Seen;
 use crate::cluster::{Cluster, DaemonSet, Node, Object};
+use crate::event::Body;
 use crate::names::{Names, NodeId, ObjectId, Seq};
 use crate::selector::Eligibility;
 
@@ -93,6 +94,12 @@ impl Views {
         if let Some(indexes) = &mut self.indexes {
             indexes.observe(seen);
         }
+    }
+
+    /// Whether an event is certainly news to no DaemonSet; only for some it is found out.
+    #[inline]
+    pub fn pass_over(&self, body: &Body) -> bool {
+        self.indexes.as_ref().is_some_and(|indexes| indexes.pass_over(body))
     }
 
     /// What is kept from event to event, if anything is.

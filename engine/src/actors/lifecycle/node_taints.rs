@@ -194,6 +194,23 @@ impl Actor for NodeTaints {
         }
     }
 
+    fn learn(
+        &mut self,
+        seq: Seq,
+        event: &Event,
+        change: &Change,
+        cluster: &Cluster,
+        names: &Names,
+    ) -> Option<Time> {
+        if let Body::NodeLabelSet { key, .. } | Body::NodeLabelRemoved { key, .. } = event.body
+            && !self.zones.minds(key)
+        {
+            return None;
+        }
+        self.observe(seq, event, change, cluster, names);
+        Some(self.due().unwrap_or(Time::MAX))
+    }
+
     fn due(&self) -> Option<Time> {
         [self.writes.due(&self.settings, self.now), self.zones.due()].into_iter().flatten().min()
     }

@@ -49,6 +49,10 @@ impl Census {
         }
     }
 
+    fn minds(&self, key: Sym) -> bool {
+        [self.region, self.excluded, sym::NODE_LABEL_ZONE].contains(&key)
+    }
+
     fn update(&mut self, cluster: &Cluster) {
         while let Some(id) = self.news.pop() {
             if self.counted.len() <= id.index() {
@@ -109,6 +113,11 @@ impl Zones {
         }
     }
 
+    /// Whether a node's label matters to which zone it is in.
+    pub fn minds(&self, key: Sym) -> bool {
+        self.census.as_ref().is_some_and(|census| census.minds(key))
+    }
+
     /// Takes note of an event.
     pub fn observe(&mut self, body: &Body, cluster: &Cluster) {
         let Some(census) = &mut self.census else { return };
@@ -117,7 +126,7 @@ impl Zones {
             | Body::NodeLeft { node }
             | Body::NodeConditionSet { node, condition: sym::READY, .. } => node,
             Body::NodeLabelSet { node, key, .. } | Body::NodeLabelRemoved { node, key }
-                if [census.region, census.excluded, sym::NODE_LABEL_ZONE].contains(&key) =>
+                if census.minds(key) =>
             {
                 node
             }

@@ -368,6 +368,22 @@ impl Actor for Scheduler {
         }
     }
 
+    fn learn(
+        &mut self,
+        seq: Seq,
+        event: &Event,
+        change: &Change,
+        cluster: &Cluster,
+        names: &Names,
+    ) -> Option<Time> {
+        // A node's change is news to pods that wait, and most of the time none does.
+        if self.waiting.is_empty() && event.body.pod().is_none() {
+            return None;
+        }
+        self.observe(seq, event, change, cluster, names);
+        Some(self.due().unwrap_or(Time::MAX))
+    }
+
     fn due(&self) -> Option<Time> {
         let fresh = self.fresh.front().map(|(at, _, _)| *at);
         let retry = (!self.retry.is_empty()).then_some(self.now);

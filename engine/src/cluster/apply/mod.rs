@@ -64,8 +64,9 @@ pub struct Change {
     pub label: Option<Sym>,
 }
 
-const SAME: Change = Change { effective: false, owner: None, node: None, was_ready: false, label: None };
-const CHANGED: Change = Change { effective: true, ..SAME };
+/// What applying an event says: whether anything changed. The rest of the [`Change`] is noted in place, where it comes up:
+/// handed on from function to function it would be copied for every event.
+type Effect = Result<bool, ApplyError>;
 
 impl Cluster {
     /// Applies the event with a number. Numbers rise; the first is 1.
@@ -73,25 +74,38 @@ impl Cluster {
     /// # Errors
     /// The event does not fit the state, which is then as it was.
     pub fn apply(&mut self, names: &mut Names, seq: Seq, event: &Event) -> Result<Change, ApplyError> {
-        let change = self.dispatch(names, seq, event)?;
-        self.last = seq;
-        self.now = event.at;
+        let mut change = Change::default();
+        self.apply_noting(names, seq, event, &mut change)?;
         Ok(change)
     }
 
-    fn dispatch(&mut self, names: &mut Names, seq: Seq, event: &Event) -> Result<Change, ApplyError> {
+    /// The same, for whoever has a place for the change, which is as by default.
+    pub(crate) fn apply_noting(
+        &mut self,
+        names: &mut Names,
+        seq: Seq,
+        event: &Event,
+        change: &mut Change,
+    ) -> Result<(), ApplyError> {
+        change.effective = self.dispatch(names, seq, event, change)?;
+        self.last = seq;
+        self.now = event.at;
+        Ok(())
+    }
+
+    fn dispatch(&mut self, names: &mut Names, seq: Seq, event: &Event, change: &mut Change) -> Effect {
         match event.body {
             Body::NodeJoined { node, spec, created } => {
                 self.node_joined(names, seq, event, node, spec, created)
             }
             Body::NodeLeft { node } => self.node_left(names, seq, event, node),
             Body::NodeLabelSet { node, key, value } => {
-                let label = set_label(&mut self.node_mut(names, node)?.labels, key, value);
-                Ok(Change { label, ..self.node_changed(node, seq, label != Some(value)) })
+                change.label = set_label(&mut self.node_mut(names, node)?.labels, key, value);
+                Ok(self.node_changed(node, seq, change.label != Some(value)))
             }
             Body::NodeLabelRemoved { node, key } => {
-                let label = remove_label(&mut self.node_mut(names, node)?.labels, key);
-                Ok(Change { label, ..self.node_changed(node, seq, label.is_some()) })
+                change.label = remove_label(&mut self.node_mut(names, node)?.labels, key);
+                Ok(self.node_changed(node, seq, change.label.is_some()))
             }
             Body::NodeTaintAdded { node, taint } => {
                 let changed = set_taint(&mut self.node_mut(names, node)?.taints, taint);
@@ -128,22 +142,23 @@ impl Cluster {
             | Body::RevisionLabelled { .. }
             | Body::RevisionAdopted { .. }
             | Body::RevisionReleased { .. }
-            | Body::RevisionDeleted { .. } => self.dispatch_revision(names, seq, event),
-            Body::DrainRequested { node, .. } => self.node_mut(names, node).map(|_| CHANGED),
+            | Body::RevisionDeleted { .. } => self.dispatch_revision(names, seq, event, change),
+            Body::DrainRequested { node, .. } => self.node_mut(names, node).map(|_| true),
             Body::PodRefused { .. }
             | Body::Synced { .. }
             | Body::Reported { .. }
             | Body::DrainEnded { .. }
-            | Body::EvictionRefused { .. } => Ok(SAME),
-            _ => self.dispatch_pod(names, seq, event),
+            | Body::EvictionRefused { .. } => Ok(false),
+            _ => self.dispatch_pod(names, seq, event, change),
         }
     }
 }
 
-fn replace<T: PartialEq>(place: &mut T, value: T) -> Change {
-    let effective = *place != value;
+/// Puts a value in its place. Says whether it is another one.
+fn replace<T: PartialEq>(place: &mut T, value: T) -> bool {
+    let changed = *place != value;
     *place = value;
-    Change { effective, ..SAME }
+    changed
 }
 
 /// Sets a label; gives its value before.

@@ -1,6 +1,6 @@
 //! Nodes join, change and leave.
 
-use super::{ApplyError, CHANGED, Change, SAME, replace};
+use super::{ApplyError, Effect, replace};
 use crate::cluster::{Cluster, Node, NodeCondition};
 use crate::event::Event;
 use crate::names::{Names, NodeId, NodeSpecId, Seq, Taint};
@@ -21,11 +21,11 @@ impl Cluster {
         found.ok_or_else(|| ApplyError::NoSuchNode(names.node_name(node).to_owned()))
     }
 
-    pub(super) fn node_changed(&mut self, node: NodeId, seq: Seq, changed: bool) -> Change {
+    pub(super) fn node_changed(&mut self, node: NodeId, seq: Seq, changed: bool) -> bool {
         if changed {
             self.nodes[node.index()].changed = seq;
         }
-        Change { effective: changed, ..SAME }
+        changed
     }
 
     pub(super) fn node_joined(
@@ -36,7 +36,7 @@ impl Cluster {
         id: NodeId,
         spec: NodeSpecId,
         created: ApiSeconds,
-    ) -> Result<Change, ApplyError> {
+    ) -> Effect {
         let node = self.ensure_node(names, id);
         if node.present {
             return Err(ApplyError::NodeExists(names.node_name(id).to_owned()));
@@ -53,21 +53,15 @@ impl Cluster {
         node.created = created;
         (node.joined_or_left, node.joined_or_left_at, node.changed) = (seq, event.at, seq);
         self.nodes_by_name.insert(id, names);
-        Ok(CHANGED)
+        Ok(true)
     }
 
-    pub(super) fn node_left(
-        &mut self,
-        names: &Names,
-        seq: Seq,
-        event: &Event,
-        id: NodeId,
-    ) -> Result<Change, ApplyError> {
+    pub(super) fn node_left(&mut self, names: &Names, seq: Seq, event: &Event, id: NodeId) -> Effect {
         let node = self.node_mut(names, id)?;
         node.present = false;
         (node.joined_or_left, node.joined_or_left_at, node.changed) = (seq, event.at, seq);
         self.nodes_by_name.remove(id, names);
-        Ok(CHANGED)
+        Ok(true)
     }
 }
 
@@ -81,7 +75,7 @@ pub(super) fn set_taint(taints: &mut Vec<Taint>, taint: Taint) -> bool {
     }
 }
 
-pub(super) fn set_condition(conditions: &mut Vec<NodeCondition>, condition: NodeCondition) -> Change {
+pub(super) fn set_condition(conditions: &mut Vec<NodeCondition>, condition: NodeCondition) -> bool {
     match conditions.iter_mut().find(|c| c.condition == condition.condition) {
         Some(old) => replace(old, condition),
         None => {
@@ -90,7 +84,7 @@ pub(super) fn set_condition(conditions: &mut Vec<NodeCondition>, condition: Node
                 conditions.reserve_exact(1);
             }
             conditions.push(condition);
-            CHANGED
+            true
         }
     }
 }

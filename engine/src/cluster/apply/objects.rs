@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{ApplyError, CHANGED, Change, SAME, replace};
+use super::{ApplyError, Effect, replace};
 use crate::cluster::Cluster;
 use crate::cluster::object::{self, Object, ObjectSpec};
 use crate::event::{Body, Event, Propagation, WorkloadStatus};
@@ -10,12 +10,7 @@ use crate::names::{DocId, Names, ObjectId, RevisionId, Seq};
 use crate::time::ApiSeconds;
 
 impl Cluster {
-    pub(super) fn dispatch_object(
-        &mut self,
-        names: &mut Names,
-        seq: Seq,
-        event: &Event,
-    ) -> Result<Change, ApplyError> {
+    pub(super) fn dispatch_object(&mut self, names: &mut Names, seq: Seq, event: &Event) -> Effect {
         match event.body {
             Body::Applied { object, manifest } => {
                 self.applied(names, seq, object, manifest, event.at.api_seconds())
@@ -25,14 +20,14 @@ impl Cluster {
                 let (ObjectSpec::ReplicaSet { replicas } | ObjectSpec::Deployment { replicas }) =
                     &mut entry.spec
                 else {
-                    return Ok(SAME);
+                    return Ok(false);
                 };
                 if std::mem::replace(replicas, wanted) == wanted {
-                    return Ok(SAME);
+                    return Ok(false);
                 }
                 entry.generation += 1;
                 (entry.applied, entry.changed) = (seq, seq);
-                Ok(CHANGED)
+                Ok(true)
             }
             Body::DeleteRequested { object, propagation } => {
                 let entry = self.object_mut(names, object)?;
@@ -57,7 +52,7 @@ impl Cluster {
                 entry.changed = seq;
                 Ok(replace(&mut entry.status, status))
             }
-            _ => Ok(SAME),
+            _ => Ok(false),
         }
     }
 
@@ -89,12 +84,12 @@ impl Cluster {
         id: ObjectId,
         manifest: DocId,
         now: ApiSeconds,
-    ) -> Result<Change, ApplyError> {
+    ) -> Effect {
         let key = names.object_key(id);
         let parsed = object::parse(key.kind, manifest, names)?;
         if let Some(old) = self.any_object_mut(id).filter(|o| o.present) {
             if old.manifest == manifest {
-                return Ok(SAME);
+                return Ok(false);
             }
             let before: Value = serde_json::from_str(names.doc_text(old.manifest)).unwrap_or_default();
             let mut spec = parsed.spec;
@@ -110,7 +105,7 @@ impl Cluster {
                 old.generation = (old.generation + 1).max(parsed.generation.unwrap_or(0));
                 old.applied = seq;
             }
-            return Ok(CHANGED);
+            return Ok(true);
         }
         // Pods and revisions may have been met before their owner.
         let early = self.object_place(id).take().filter(|entry| entry.applied == Seq::NONE);
@@ -137,26 +132,20 @@ impl Cluster {
         let name = names.object_name(id);
         let at = list.partition_point(|other| names.object_name(*other) < name);
         list.insert(at, id);
-        Ok(CHANGED)
+        Ok(true)
     }
 
-    fn object_removed(&mut self, names: &Names, id: ObjectId) -> Result<Change, ApplyError> {
+    fn object_removed(&mut self, names: &Names, id: ObjectId) -> Effect {
         let object = self.object_mut(names, id)?;
         object.present = false;
         let kind = object.key.kind;
         if let Some(list) = self.listed.get_mut(&kind) {
             list.retain(|other| *other != id);
         }
-        Ok(CHANGED)
+        Ok(true)
     }
 
-    fn rollout_undone(
-        &mut self,
-        names: &mut Names,
-        seq: Seq,
-        id: ObjectId,
-        to_revision: i64,
-    ) -> Result<Change, ApplyError> {
+    fn rollout_undone(&mut self, names: &mut Names, seq: Seq, id: ObjectId, to_revision: i64) -> Effect {
         let object = self.object_mut(names, id)?;
         let (manifest, revisions) = (object.manifest, object.revisions.clone());
         let wanted = |r: &RevisionId| self.revision(*r).is_some_and(|r| r.present && r.number == to_revision);

@@ -1,6 +1,6 @@
 //! Pods, and the lists of who owns them and where they are.
 
-use super::{ApplyError, CHANGED, Change, SAME, remove_label, set_label};
+use super::{ApplyError, Change, Effect, remove_label, set_label};
 use crate::cluster::pod::Stamp;
 use crate::cluster::{Cluster, Pod, shape};
 use crate::event::{Body, ConditionStatus, Event, Phase, PodCondition};
@@ -12,14 +12,16 @@ impl Cluster {
         names: &mut Names,
         seq: Seq,
         event: &Event,
-    ) -> Result<Change, ApplyError> {
+        change: &mut Change,
+    ) -> Effect {
         if let Body::PodCreated { .. } = event.body {
             return self.pod_created(names, seq, event);
         }
-        let Some(id) = event.body.pod() else { return Ok(SAME) };
+        let Some(id) = event.body.pod() else { return Ok(false) };
         let before = self.pods.get(id).filter(|pod| !pod.gone).ok_or(ApplyError::NoSuchPod(id.number()))?;
         self.pods.set_changed(id, seq);
-        let effective = match event.body {
+        (change.owner, change.node, change.was_ready) = (before.owner, before.node, before.ready);
+        Ok(match event.body {
             Body::PodDeleted { why, deadline, .. } => {
                 self.pods.set_deleting(id, why, deadline);
                 true
@@ -60,14 +62,13 @@ impl Cluster {
                 true
             }
             _ => false,
-        };
-        Ok(Change { effective, owner: before.owner, node: before.node, was_ready: before.ready, label: None })
+        })
     }
 
-    fn pod_created(&mut self, names: &mut Names, seq: Seq, event: &Event) -> Result<Change, ApplyError> {
+    fn pod_created(&mut self, names: &mut Names, seq: Seq, event: &Event) -> Effect {
         let Body::PodCreated { pod: id, owner, node, ordinal, name, namespace, shape, created } = event.body
         else {
-            return Ok(SAME);
+            return Ok(false);
         };
         if self.pods.is_taken(id) {
             return Err(ApplyError::PodSlotTaken(id.number()));
@@ -115,7 +116,7 @@ impl Cluster {
                 self.list_on_node(names, id, node);
             }
         }
-        Ok(CHANGED)
+        Ok(true)
     }
 
     fn pod_gone(&mut self, id: PodId, pod: Pod) {

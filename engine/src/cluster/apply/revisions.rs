@@ -1,6 +1,6 @@
 //! ControllerRevisions, and the lists of who owns them.
 
-use super::{ApplyError, CHANGED, Change, SAME, replace};
+use super::{ApplyError, Change, Effect, replace};
 use crate::cluster::object::{self, Object, ObjectSpec};
 use crate::cluster::{Cluster, Revision};
 use crate::event::{Body, Event, WorkloadStatus};
@@ -13,7 +13,8 @@ impl Cluster {
         names: &mut Names,
         seq: Seq,
         event: &Event,
-    ) -> Result<Change, ApplyError> {
+        change: &mut Change,
+    ) -> Effect {
         match event.body {
             Body::RevisionCreated { revision, owner, number, namespace, name, hash, template, created } => {
                 let expected = self.next_revision();
@@ -37,7 +38,7 @@ impl Cluster {
                     made,
                 });
                 self.list_revision(names, revision, owner)?;
-                Ok(CHANGED)
+                Ok(true)
             }
             Body::RevisionNumbered { revision, number } => {
                 Ok(replace(&mut self.revision_mut(revision)?.number, number))
@@ -48,21 +49,21 @@ impl Cluster {
             Body::RevisionAdopted { revision, owner } => {
                 self.unlist_revision(revision)?;
                 self.list_revision(names, revision, Some(owner))?;
-                Ok(CHANGED)
+                Ok(true)
             }
             Body::RevisionReleased { revision } => {
-                let owner = self.revision_mut(revision)?.owner;
+                change.owner = self.revision_mut(revision)?.owner;
                 self.unlist_revision(revision)?;
                 self.list_revision(names, revision, None)?;
-                Ok(Change { owner, ..CHANGED })
+                Ok(true)
             }
             Body::RevisionDeleted { revision } => {
-                let owner = self.revision_mut(revision)?.owner;
+                change.owner = self.revision_mut(revision)?.owner;
                 self.unlist_revision(revision)?;
                 self.revision_mut(revision)?.present = false;
-                Ok(Change { owner, ..CHANGED })
+                Ok(true)
             }
-            _ => Ok(SAME),
+            _ => Ok(false),
         }
     }
 

@@ -25,6 +25,9 @@ pub(super) struct Masks {
     /// Words a kind of fact, for 64 DaemonSets each.
     words: usize,
     bits: Vec<u64>,
+    /// The nodes of which a change is news to somebody, a bit each, as long as no DaemonSet has pods where they should not
+    /// be: few, so that most nodes' own facts need not be looked at.
+    restless: Vec<u64>,
 }
 
 impl Masks {
@@ -60,8 +63,29 @@ impl Masks {
         }
         let place = self.place(node, fact, slot);
         let (before, bit) = (self.bits[place], 1 << (slot % 64));
-        self.bits[place] = if holds { before | bit } else { before & !bit };
-        self.bits[place] != before
+        let after = if holds { before | bit } else { before & !bit };
+        if after == before {
+            return false;
+        }
+        self.bits[place] = after;
+        self.note_restless(node);
+        true
+    }
+
+    fn note_restless(&mut self, node: NodeId) {
+        let news = (0..self.words).any(|word| self.news(node, word, 0) != 0);
+        let (word, bit) = (node.index() / 64, 1 << (node.index() % 64));
+        if self.restless.len() <= word {
+            self.restless.resize(word + 1, 0);
+        }
+        let before = self.restless[word];
+        self.restless[word] = if news { before | bit } else { before & !bit };
+    }
+
+    /// Whether a change of a node is news to a DaemonSet, if none has pods where they should not be.
+    #[inline]
+    pub fn may_be_news(&self, node: NodeId) -> bool {
+        self.restless.get(node.index() / 64).is_some_and(|word| word >> (node.index() % 64) & 1 == 1)
     }
 
     /// Notes whether a node is selected, and what then follows from its taints. Says whether what follows is news.
@@ -77,7 +101,12 @@ impl Masks {
             std::mem::replace(word, after) != after
         };
         note(Fact::Selected, selected);
-        note(Fact::Run, eligibility.should_run) | note(Fact::Continue, eligibility.should_continue)
+        let news =
+            note(Fact::Run, eligibility.should_run) | note(Fact::Continue, eligibility.should_continue);
+        if news {
+            self.note_restless(node);
+        }
+        news
     }
 
     /// Whether a pod should run, and one may stay.

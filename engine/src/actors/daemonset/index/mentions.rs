@@ -41,6 +41,11 @@ impl Mentions {
         }
     }
 
+    /// Whether any DaemonSet mentions a key.
+    pub fn has(&self, key: Sym) -> bool {
+        self.by_key.contains_key(&key)
+    }
+
     /// Adds the DaemonSets to which it may make a difference that a label has another value (`None`: is not there). Some
     /// may come twice.
     pub fn minding(&self, key: Sym, before: Option<Sym>, after: Option<Sym>, slots: &mut Vec<usize>) {

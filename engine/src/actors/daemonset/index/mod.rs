@@ -180,6 +180,18 @@ impl Indexes {
         }
     }
 
+    /// Whether an event is a label that nothing mentions, on a node with which everything is as it should be.
+    #[inline]
+    pub fn pass_over(&self, body: &Body) -> bool {
+        let (Body::NodeLabelSet { node, key, .. } | Body::NodeLabelRemoved { node, key }) = *body else {
+            return false;
+        };
+        self.ready
+            && !self.masks.may_be_news(node)
+            && !self.mentions.has(key)
+            && self.misscheduled.iter().all(|word| *word == 0)
+    }
+
     /// Takes note of an event.
     pub fn observe(&mut self, seen: &Seen<'_>) {
         let Seen { cluster, names, change, .. } = *seen;
