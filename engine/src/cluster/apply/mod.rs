@@ -60,6 +60,8 @@ pub struct Change {
     pub node: Option<NodeId>,
     /// Whether the pod was ready before the event.
     pub was_ready: bool,
+    /// Whether the pod had ended before the event.
+    pub had_ended: bool,
     /// The value of the node's label before the event.
     pub label: Option<Sym>,
 }

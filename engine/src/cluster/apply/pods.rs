@@ -20,7 +20,8 @@ impl Cluster {
         let Some(id) = event.body.pod() else { return Ok(false) };
         let before = self.pods.get(id).filter(|pod| !pod.gone).ok_or(ApplyError::NoSuchPod(id.number()))?;
         self.pods.set_changed(id, seq);
-        (change.owner, change.node, change.was_ready) = (before.owner, before.node, before.ready);
+        (change.owner, change.node) = (before.owner, before.node);
+        (change.was_ready, change.had_ended) = (before.ready, before.terminal());
         Ok(match event.body {
             Body::PodDeleted { why, deadline, .. } => {
                 self.pods.set_deleting(id, why, deadline);

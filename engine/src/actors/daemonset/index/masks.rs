@@ -57,10 +57,7 @@ impl Masks {
 
     /// Notes whether a fact holds. Says whether that is news.
     pub fn set(&mut self, node: NodeId, fact: Fact, slot: usize, holds: bool) -> bool {
-        let end = (node.index() + 1) * FACTS * self.words;
-        if self.bits.len() < end {
-            self.bits.resize(end, 0);
-        }
+        self.make_row(node);
         let place = self.place(node, fact, slot);
         let (before, bit) = (self.bits[place], 1 << (slot % 64));
         let after = if holds { before | bit } else { before & !bit };
@@ -68,7 +65,9 @@ impl Masks {
             return false;
         }
         self.bits[place] = after;
-        self.note_restless(node);
+        if fact != Fact::Selected {
+            self.note_restless(node);
+        }
         true
     }
 
@@ -88,25 +87,36 @@ impl Masks {
         self.restless.get(node.index() / 64).is_some_and(|word| word >> (node.index() % 64) & 1 == 1)
     }
 
-    /// Notes whether a node is selected, and what then follows from its taints. Says whether what follows is news.
-    pub fn judge(&mut self, node: NodeId, slot: usize, selected: bool, eligibility: Eligibility) -> bool {
-        let row = node.index() * FACTS * self.words;
-        if self.bits.len() < row + FACTS * self.words {
-            self.bits.resize(row + FACTS * self.words, 0);
+    /// So many words there are a kind of fact.
+    pub fn words(&self) -> usize {
+        self.words
+    }
+
+    /// The facts of 64 DaemonSets.
+    pub fn word(&self, node: NodeId, fact: Fact, word: usize) -> u64 {
+        self.bits.get(self.place(node, fact, word * 64)).copied().unwrap_or(0)
+    }
+
+    /// Notes for 64 DaemonSets whether a pod should run on a node, and whether one may stay. Gives those for which that is
+    /// news.
+    pub fn admit(&mut self, node: NodeId, word: usize, (run, stay): (u64, u64)) -> u64 {
+        self.make_row(node);
+        let mut news = 0;
+        for (fact, bits) in [(Fact::Run, run), (Fact::Continue, stay)] {
+            let place = self.place(node, fact, word * 64);
+            news |= std::mem::replace(&mut self.bits[place], bits) ^ bits;
         }
-        let (first, bit) = (row + slot / 64, 1 << (slot % 64));
-        let mut note = |fact: Fact, holds: bool| {
-            let word = &mut self.bits[first + fact as usize * self.words];
-            let after = if holds { *word | bit } else { *word & !bit };
-            std::mem::replace(word, after) != after
-        };
-        note(Fact::Selected, selected);
-        let news =
-            note(Fact::Run, eligibility.should_run) | note(Fact::Continue, eligibility.should_continue);
-        if news {
+        if news != 0 {
             self.note_restless(node);
         }
         news
+    }
+
+    fn make_row(&mut self, node: NodeId) {
+        let end = (node.index() + 1) * FACTS * self.words;
+        if self.bits.len() < end {
+            self.bits.resize(end, 0);
+        }
     }
 
     /// Whether a pod should run, and one may stay.

@@ -13,6 +13,7 @@ mod masks;
 mod mentions;
 mod one;
 mod ranks;
+mod tolerances;
 mod view;
 
 use std::rc::Rc;
@@ -35,6 +36,7 @@ use links::Links;
 use masks::{Fact, Masks};
 use mentions::Mentions;
 use one::{Index, Upkeep};
+use tolerances::Tolerances;
 pub(super) use view::Indexed;
 
 /// What is known of all DaemonSets. It follows from the cluster alone: thrown away, it is made anew when it is next
@@ -55,6 +57,7 @@ pub(super) struct Indexes {
     /// By slot: whether the status says that pods are where they should not be.
     misscheduled: Vec<u64>,
     mentions: Mentions,
+    tolerances: Tolerances,
     /// Room for slots.
     minding: Vec<usize>,
     links: Links,
@@ -112,6 +115,7 @@ impl Indexes {
         if slot == next {
             self.list.push(Index::new(key, slot));
             self.masks.make_room(next + 1);
+            self.tolerances.clear();
             self.misscheduled.resize(next / 64 + 1, 0);
         }
         slot
@@ -206,17 +210,14 @@ impl Indexes {
                 self.label_changed(node, key, change.label, None, cluster, names);
             }
             Body::NodeTaintAdded { node, .. } | Body::NodeTaintRemoved { node, .. } if change.effective => {
-                for slot in 0..self.list.len() {
-                    if self.masks.has(node, Fact::Selected, slot) {
-                        self.judge(slot, node, true, cluster, names);
-                    }
-                }
+                (0..self.masks.words()).for_each(|word| self.admit(word, node, cluster, names));
             }
             Body::NodeJoined { node, .. } | Body::NodeLeft { node } => {
                 for slot in 0..self.list.len() {
-                    self.evaluate(slot, node, cluster, names);
-                    self.list[slot].node_came_or_went(node);
+                    self.select(slot, node, cluster, names);
                 }
+                (0..self.masks.words()).for_each(|word| self.admit(word, node, cluster, names));
+                self.list.iter_mut().for_each(|index| index.node_came_or_went(node));
             }
             Body::Applied { object, .. }
             | Body::DeleteRequested { object, .. }
@@ -254,30 +255,37 @@ impl Indexes {
         let mut minding = std::mem::take(&mut self.minding);
         self.mentions.minding(key, before, after, &mut minding);
         for slot in minding.drain(..) {
-            self.evaluate(slot, node, cluster, names);
+            if self.select(slot, node, cluster, names) {
+                self.admit(slot / 64, node, cluster, names);
+            }
         }
         self.minding = minding;
     }
 
-    /// Finds out what a node is to a DaemonSet.
-    fn evaluate(&mut self, slot: usize, node: NodeId, cluster: &Cluster, names: &Names) {
+    /// Finds out whether name, node selector and affinity of a DaemonSet fit a node. Says whether that is news.
+    fn select(&mut self, slot: usize, node: NodeId, cluster: &Cluster, names: &Names) -> bool {
         let placement = self.list[slot].placement();
         let selected = placement.is_some_and(|placement| {
             let node = cluster.present_node(node);
             node.is_some_and(|node| placement.selects(node.name, &node.labels, names))
         });
-        self.judge(slot, node, selected, cluster, names);
+        self.masks.set(node, Fact::Selected, slot, selected)
     }
 
-    /// Finds out whether a node's taints are tolerated, if it is selected.
-    fn judge(&mut self, slot: usize, node: NodeId, selected: bool, cluster: &Cluster, names: &Names) {
-        let index = &mut self.list[slot];
+    /// Finds out which of 64 DaemonSets tolerate a node's taints, of those that it is selected for.
+    fn admit(&mut self, word: usize, node: NodeId, cluster: &Cluster, names: &Names) {
+        let Indexes { list, masks, tolerances, .. } = self;
         let taints = cluster.present_node(node).map(|node| node.taints.as_slice()).unwrap_or_default();
-        let admitted =
-            index.placement().filter(|_| selected).map(|placement| placement.admits(taints, names));
-        let eligibility = admitted.unwrap_or_default();
-        if self.masks.judge(node, slot, selected, eligibility) {
-            index.mark(node);
+        let tolerates = |taint: &_, slot: usize| {
+            let placement = list.get(slot).and_then(Index::placement);
+            placement.is_some_and(|placement| placement.tolerates(taint, names))
+        };
+        let selected = masks.word(node, Fact::Selected, word);
+        let admitted = tolerances.admitted(taints, selected, (word, masks.words()), tolerates);
+        let mut news = masks.admit(node, word, admitted);
+        while news != 0 {
+            list[word * 64 + news.trailing_zeros() as usize].mark(node);
+            news &= news - 1;
         }
     }
 
@@ -294,8 +302,10 @@ impl Indexes {
         if index.placement() != placement {
             index.set_placement(placement.cloned());
             self.mentions.replace(slot, placement);
+            self.tolerances.clear();
             for &node in cluster.nodes() {
-                self.evaluate(slot, node, cluster, names);
+                self.select(slot, node, cluster, names);
+                self.admit(slot / 64, node, cluster, names);
             }
         }
         self.status_changed(slot, cluster);
@@ -318,20 +328,25 @@ impl Indexes {
         match body {
             Body::PodBound { .. } if ordinary && member && change.node == pod.node => {
                 self.count(id, pod.owner, pod.node, names);
-                self.mark(pod.owner, pod.node, names);
+                // Which pod of several stays depends on it, and what becomes of one whose node is gone.
+                let Some((slot, node)) = self.cell(pod.owner, pod.node, names) else { return };
+                if !self.list[slot].has_one(node, &self.links) || cluster.present_node(node).is_none() {
+                    self.list[slot].mark(node);
+                }
             }
-            Body::PodPhaseSet { .. }
-            | Body::PodConditionSet { .. }
-            | Body::PodDeleted { .. }
-            | Body::PodRestarted { .. }
-            | Body::PodUnschedulable { .. }
-            | Body::PodNominated { .. }
-                if ordinary =>
-            {
+            Body::PodConditionSet { .. } | Body::PodDeleted { .. } if ordinary => {
                 if member {
                     self.mark(pod.owner, pod.node, names);
                 }
             }
+            Body::PodPhaseSet { .. } if ordinary => {
+                // Whether it has started is all the same to its controller.
+                if member && (change.had_ended || pod.terminal()) {
+                    self.mark(pod.owner, pod.node, names);
+                }
+            }
+            Body::PodRestarted { .. } | Body::PodUnschedulable { .. } | Body::PodNominated { .. }
+                if ordinary => {}
             _ => {
                 self.detach(id, change, cluster, names);
                 self.attach(id, cluster, names);

@@ -183,6 +183,13 @@ impl Index {
         }
     }
 
+    /// Whether exactly one pod hangs on a node.
+    #[inline]
+    pub fn has_one(&self, node: NodeId, links: &Links) -> bool {
+        let cell = self.cells.get(node.index()).filter(|cell| !cell.odd() && cell.pod.is_some());
+        cell.is_some_and(|cell| links.only(cell.pod) == cell.pod)
+    }
+
     /// Takes note that a node exists, or does no more.
     pub fn node_came_or_went(&mut self, node: NodeId) {
         if self.cells.get(node.index()).is_some_and(|cell| cell.pod.is_some() || cell.odd()) {
