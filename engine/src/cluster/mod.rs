@@ -99,7 +99,7 @@ impl Cluster {
         self.node(node).filter(|node| node.present)
     }
 
-    /// Says that a node will soon be asked for. Asked a second time, what hangs on it is as well.
+    /// Says that a node will soon be asked for.
     #[inline]
     pub(crate) fn prefetch_node(&self, node: NodeId) {
         if let Some(node) = self.nodes.get(node.index()) {
@@ -107,7 +107,7 @@ impl Cluster {
         }
     }
 
-    /// Says that the labels and taints of a node will soon be asked for, some time after [`Cluster::prefetch_node`].
+    /// Says that the labels of a node will soon be asked for, some time after [`Cluster::prefetch_node`].
     #[inline]
     pub(crate) fn prefetch_labels(&self, node: NodeId) {
         if let Some(node) = self.nodes.get(node.index()) {

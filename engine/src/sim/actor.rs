@@ -20,6 +20,12 @@ pub trait Actor {
         Kinds::ALL
     }
 
+    /// Whether observing an event of a kind that concerns the actor would do nothing. It is asked for every such event, so
+    /// it is for what can be told at a glance; when in doubt, `false`.
+    fn passes_over(&self, _event: &Event) -> bool {
+        false
+    }
+
     /// Takes note of an event that has just been applied. Decides nothing.
     fn observe(&mut self, seq: Seq, event: &Event, change: &Change, cluster: &Cluster, names: &Names);
 
@@ -28,8 +34,8 @@ pub trait Actor {
     fn due(&self) -> Option<Time>;
 
     /// Observes an event, and says when there is something to do after it: both in one, since it is called for every
-    /// event and every actor whom it concerns. [`Time::MAX`] stands for never, and `None` for when there was before: the
-    /// event is of a kind that may concern the actor, and does not.
+    /// event and every actor whom it concerns. [`Time::MAX`] stands for never, `None` for an event that was passed over:
+    /// nothing is due that was not before.
     fn learn(
         &mut self,
         seq: Seq,
@@ -38,6 +44,9 @@ pub trait Actor {
         cluster: &Cluster,
         names: &Names,
     ) -> Option<Time> {
+        if self.passes_over(event) {
+            return None;
+        }
         self.observe(seq, event, change, cluster, names);
         Some(self.due().unwrap_or(Time::MAX))
     }

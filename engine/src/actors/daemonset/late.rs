@@ -114,8 +114,8 @@ impl Actor for LateDaemonSetController {
         self.hold_back(context);
         let before = context.out.len();
         self.controller.act_on(&self.seen, context);
-        for draft in &context.out[before..] {
-            if let Some(key) = Self::guarded(draft.track, &draft.body, context.cluster) {
+        for answer in &context.out[before..] {
+            if let Some(key) = Self::guarded(answer.track, &answer.body, context.cluster) {
                 *self.own.entry(key).or_default() += 1;
             }
         }

@@ -452,19 +452,8 @@ impl Actor for DaemonSetController {
         self.wake(&seen);
     }
 
-    fn learn(
-        &mut self,
-        seq: Seq,
-        event: &Event,
-        change: &Change,
-        cluster: &Cluster,
-        names: &Names,
-    ) -> Option<Time> {
-        if self.views.pass_over(&event.body) {
-            return None;
-        }
-        self.observe(seq, event, change, cluster, names);
-        Some(self.due().unwrap_or(Time::MAX))
+    fn passes_over(&self, event: &Event) -> bool {
+        self.views.pass_over(&event.body)
     }
 
     fn syncs(&self) -> u64 {

@@ -194,21 +194,11 @@ impl Actor for NodeTaints {
         }
     }
 
-    fn learn(
-        &mut self,
-        seq: Seq,
-        event: &Event,
-        change: &Change,
-        cluster: &Cluster,
-        names: &Names,
-    ) -> Option<Time> {
-        if let Body::NodeLabelSet { key, .. } | Body::NodeLabelRemoved { key, .. } = event.body
-            && !self.zones.minds(key)
-        {
-            return None;
+    fn passes_over(&self, event: &Event) -> bool {
+        match event.body {
+            Body::NodeLabelSet { key, .. } | Body::NodeLabelRemoved { key, .. } => !self.zones.minds(key),
+            _ => false,
         }
-        self.observe(seq, event, change, cluster, names);
-        Some(self.due().unwrap_or(Time::MAX))
     }
 
     fn due(&self) -> Option<Time> {

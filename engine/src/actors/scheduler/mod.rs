@@ -368,20 +368,9 @@ impl Actor for Scheduler {
         }
     }
 
-    fn learn(
-        &mut self,
-        seq: Seq,
-        event: &Event,
-        change: &Change,
-        cluster: &Cluster,
-        names: &Names,
-    ) -> Option<Time> {
+    fn passes_over(&self, event: &Event) -> bool {
         // A node's change is news to pods that wait, and most of the time none does.
-        if self.waiting.is_empty() && event.body.pod().is_none() {
-            return None;
-        }
-        self.observe(seq, event, change, cluster, names);
-        Some(self.due().unwrap_or(Time::MAX))
+        self.waiting.is_empty() && event.body.pod().is_none()
     }
 
     fn due(&self) -> Option<Time> {

@@ -143,6 +143,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_node_may_be_news_exactly_while_it_is_to_somebody() {
+        let mut masks = Masks::default();
+        masks.make_room(70);
+        let mut state = 1_u64;
+        for _ in 0..2_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let (node, slot) = (NodeId::from_index((state >> 58) as usize), (state >> 40) as usize % 70);
+            match state >> 32 & 3 {
+                0 => _ = masks.set(node, Fact::Scheduled, slot, state >> 34 & 1 == 1),
+                1 => _ = masks.set(node, Fact::Selected, slot, true),
+                _ => _ = masks.admit(node, slot / 64, (state & 1 << (slot % 64), state >> 7 & 3)),
+            }
+            for node in (0..70).map(NodeId::from_index) {
+                let news = (0..2).any(|word| masks.news(node, word, 0) != 0);
+                assert_eq!(masks.may_be_news(node), news);
+            }
+        }
+    }
+
+    #[test]
     fn facts_stay_when_daemon_sets_come() {
         let mut masks = Masks::default();
         masks.make_room(3);
