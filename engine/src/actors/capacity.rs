@@ -1,28 +1,43 @@
 //! What nodes have, what the pods on them use, and what a pod lacks there: shared by the scheduler, which asks before it
 //! binds a pod, and the kubelets, which ask again.
 
+use std::borrow::Cow;
+
 use crate::cluster::{Cluster, Shape};
 use crate::names::{Names, NodeId, ResourceList, Sym, sym};
 
-/// What is used on one node. There is one a node, so what every pod asks for has a place of its own, and the rest is kept
-/// apart.
+/// A host port: protocol, address, number.
+pub(in crate::actors) type Port = (Sym, Sym, u16);
+
+/// What is used on one node but for host ports. There is one a node, so what every pod asks for has a place of its own, and
+/// the rest is kept apart.
 #[derive(Clone, Debug, Default)]
-pub(in crate::actors) struct NodeUsage {
-    pub pods: i64,
+pub(in crate::actors) struct Amounts {
     milli_cpu: i64,
     memory: i64,
     other: Option<Box<Other>>,
-    ports: Vec<(Sym, Sym, u16)>,
+    pods: u32,
 }
 
 /// Resources that only some pods ask for.
 #[derive(Clone, Debug, Default)]
 struct Other(Vec<(Sym, i64)>);
 
-impl NodeUsage {
+/// What is used on one node.
+#[derive(Clone, Debug, Default)]
+pub(in crate::actors) struct NodeUsage<'a> {
+    pub amounts: Cow<'a, Amounts>,
+    pub ports: Cow<'a, [Port]>,
+}
+
+impl Amounts {
     /// Nothing is used.
-    pub const NOTHING: NodeUsage =
-        NodeUsage { pods: 0, milli_cpu: 0, memory: 0, other: None, ports: Vec::new() };
+    pub const NOTHING: Amounts = Amounts { milli_cpu: 0, memory: 0, other: None, pods: 0 };
+
+    /// How many pods there are.
+    pub fn pods(&self) -> i64 {
+        i64::from(self.pods)
+    }
 
     /// How much of a resource is used.
     pub fn amount(&self, resource: Sym) -> i64 {
@@ -49,10 +64,6 @@ impl NodeUsage {
                 }
             }
         }
-        if !shape.host_ports.is_empty() {
-            self.ports.reserve_exact(shape.host_ports.len());
-            self.ports.extend_from_slice(&shape.host_ports);
-        }
     }
 
     /// Stops counting a pod that was counted.
@@ -68,9 +79,24 @@ impl NodeUsage {
                 }
             }
         }
+    }
+}
+
+impl NodeUsage<'_> {
+    /// Counts a pod.
+    pub fn add(&mut self, shape: &Shape) {
+        self.amounts.to_mut().add(shape);
+        if !shape.host_ports.is_empty() {
+            self.ports.to_mut().extend_from_slice(&shape.host_ports);
+        }
+    }
+
+    /// Stops counting a pod that was counted.
+    pub fn remove(&mut self, shape: &Shape) {
+        self.amounts.to_mut().remove(shape);
         for port in &shape.host_ports {
-            if let Some(at) = self.ports.iter().position(|p| p == port) {
-                self.ports.swap_remove(at);
+            if let Some(at) = self.ports.iter().position(|other| other == port) {
+                self.ports.to_mut().swap_remove(at);
             }
         }
     }
@@ -96,13 +122,13 @@ pub(in crate::actors) struct Lack {
 pub(in crate::actors) fn lacking(
     cluster: &Cluster,
     names: &Names,
-    used: &NodeUsage,
+    used: &Amounts,
     shape: &Shape,
     node: NodeId,
 ) -> Vec<Lack> {
     let mut lacking = Vec::new();
     let Some(pods) = allocatable(cluster, names, node, sym::PODS) else { return lacking };
-    if pods > 0 && used.pods + 1 > pods {
+    if pods > 0 && used.pods() + 1 > pods {
         lacking.push(Lack { resource: sym::PODS, hopeless: false });
     }
     for &(resource, wanted) in shape.requests.iter().filter(|r| r.1 > 0) {
@@ -115,7 +141,7 @@ pub(in crate::actors) fn lacking(
 }
 
 /// Whether two host ports (protocol, address, number) cannot be on one node.
-pub fn ports_conflict(a: (Sym, Sym, u16), b: (Sym, Sym, u16), names: &Names) -> bool {
+pub fn ports_conflict(a: Port, b: Port, names: &Names) -> bool {
     let any = |address: Sym| names.text(address) == "0.0.0.0";
     (a.0, a.2) == (b.0, b.2) && (a.1 == b.1 || any(a.1) || any(b.1))
 }

@@ -1,7 +1,7 @@
 //! What a kubelet refuses to run, after its `predicateAdmitHandler`: the scheduler looked at the node as it was then, and
 //! a template that names its node has met no scheduler at all.
 
-use crate::actors::capacity::{Lack, NodeUsage, lacking};
+use crate::actors::capacity::{Amounts, Lack, NodeUsage, lacking};
 use crate::cluster::{Cluster, Pod, Shape};
 use crate::names::{Effect, Names, NodeId, PodId, Sym, Taint, sym};
 
@@ -20,7 +20,7 @@ pub(super) fn refusal(
         return None;
     }
     let used = usage(cluster, node_id, |other| other != id && !newer(other));
-    if let Some(resource) = first_lack(cluster, names, &used, shape, node_id) {
+    if let Some(resource) = first_lack(cluster, names, &used.amounts, shape, node_id) {
         return Some(format!("OutOf{}", names.text(resource)));
     }
     let placement = &shape.placement;
@@ -40,8 +40,8 @@ pub(super) fn refusal(
 }
 
 /// What some of a node's pods use.
-fn usage(cluster: &Cluster, node: NodeId, counts: impl Fn(PodId) -> bool) -> NodeUsage {
-    let mut used = NodeUsage::NOTHING;
+fn usage(cluster: &Cluster, node: NodeId, counts: impl Fn(PodId) -> bool) -> NodeUsage<'static> {
+    let mut used = NodeUsage::default();
     let pods = cluster.node(node).into_iter().flat_map(|node| &node.pods);
     for pod in pods.filter(|pod| counts(**pod)).filter_map(|pod| cluster.pod(*pod)) {
         if let Some(shape) = cluster.shape(pod.shape).filter(|_| !pod.terminal()) {
@@ -53,13 +53,7 @@ fn usage(cluster: &Cluster, node: NodeId, counts: impl Fn(PodId) -> bool) -> Nod
 
 /// The first resource that is lacking, in upstream's order. Devices that the node knows nothing of are the scheduler's
 /// concern alone.
-fn first_lack(
-    cluster: &Cluster,
-    names: &Names,
-    used: &NodeUsage,
-    shape: &Shape,
-    node: NodeId,
-) -> Option<Sym> {
+fn first_lack(cluster: &Cluster, names: &Names, used: &Amounts, shape: &Shape, node: NodeId) -> Option<Sym> {
     let order = |resource: Sym| match resource {
         sym::PODS => 0,
         sym::CPU => 1,

@@ -47,7 +47,7 @@ impl Rejection {
 pub(super) fn check(
     cluster: &Cluster,
     names: &Names,
-    used: &NodeUsage,
+    used: &NodeUsage<'_>,
     shape: &Shape,
     id: NodeId,
 ) -> Result<(), Vec<Rejection>> {
@@ -71,7 +71,7 @@ pub(super) fn check(
     if used.takes_ports_of(shape, names) {
         return Err(vec![Rejection::Ports]);
     }
-    let lacking = lacking(cluster, names, used, shape, id);
+    let lacking = lacking(cluster, names, &used.amounts, shape, id);
     let rejection = |lack: &Lack| match lack.resource {
         sym::PODS => Rejection::TooManyPods,
         resource => Rejection::Insufficient(names.text(resource).to_owned(), lack.hopeless),

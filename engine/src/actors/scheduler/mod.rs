@@ -8,6 +8,7 @@
 //! periods, and it waits, nominated for their node, until they have ended.
 
 mod filter;
+mod ports;
 mod preempt;
 mod usage;
 
@@ -55,7 +56,7 @@ impl Probe {
         shape: &Shape,
         node: NodeId,
     ) -> Vec<Rejection> {
-        filter::check(cluster, names, self.0.on(node), shape, node).err().unwrap_or_default()
+        filter::check(cluster, names, &self.0.on(node), shape, node).err().unwrap_or_default()
     }
 }
 

@@ -121,7 +121,7 @@ impl<'a> Preemption<'a> {
             return Err(None);
         }
         let Preemption { cluster, names, usage, wanted } = *self;
-        let mut used = usage.seen_by(cluster, names, &wanted, node).into_owned();
+        let mut used = usage.seen_by(cluster, names, &wanted, node);
         lower.iter().for_each(|lower| used.remove(lower.shape));
         filter::check(cluster, names, &used, wanted.shape, node).map_err(Some)?;
         let (violating, others) = self.by_budgets(lower, budgets);

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 
 use rustc_hash::FxHashMap;
 
-use crate::actors::capacity::{NodeUsage, allocatable, amount};
+use super::ports::{PortList, PortLists};
+use crate::actors::capacity::{Amounts, NodeUsage, allocatable, amount};
 use crate::actors::pod_set::PodSet;
 use crate::cluster::{Cluster, Shape};
 use crate::names::{Names, NodeId, PodId, ShapeId, sym};
@@ -21,7 +22,10 @@ pub(super) struct Wanted<'a> {
 /// What is used, per node, and which pod uses it.
 #[derive(Debug, Default)]
 pub(super) struct Usage {
-    nodes: Vec<NodeUsage>,
+    amounts: Vec<Amounts>,
+    /// By node, as far as pods with host ports have come.
+    ports: Vec<PortList>,
+    port_lists: PortLists,
     /// The pods that are counted.
     counted: PodSet,
     /// Pods for which room is being made, by the node (`status.nominatedNodeName`), and the other way round.
@@ -29,12 +33,16 @@ pub(super) struct Usage {
     promises: FxHashMap<PodId, NodeId>,
 }
 
-static NOTHING: NodeUsage = NodeUsage::NOTHING;
+static NOTHING: Amounts = Amounts::NOTHING;
 
 impl Usage {
     /// What is used on a node.
-    pub fn on(&self, node: NodeId) -> &NodeUsage {
-        self.nodes.get(node.index()).unwrap_or(&NOTHING)
+    pub fn on(&self, node: NodeId) -> NodeUsage<'_> {
+        let ports = self.ports.get(node.index()).copied().unwrap_or(PortList::NONE);
+        NodeUsage {
+            amounts: Cow::Borrowed(self.amounts.get(node.index()).unwrap_or(&NOTHING)),
+            ports: Cow::Borrowed(self.port_lists.get(ports)),
+        }
     }
 
     /// What is used on a node as a pod sees it, after `RunFilterPluginsWithNominatedPods`: others of at least its
@@ -45,12 +53,12 @@ impl Usage {
         names: &Names,
         wanted: &Wanted<'_>,
         node: NodeId,
-    ) -> Cow<'_, NodeUsage> {
-        let mut used = Cow::Borrowed(self.on(node));
+    ) -> NodeUsage<'_> {
+        let mut used = self.on(node);
         for pod in self.promised_on(node).iter().filter(|pod| **pod != wanted.pod) {
             let Some(shape) = cluster.pod(*pod).and_then(|pod| cluster.shape(pod.shape)) else { continue };
             if cluster.priority(shape, names).0 >= wanted.priority {
-                used.to_mut().add(shape);
+                used.add(shape);
             }
         }
         used
@@ -95,10 +103,17 @@ impl Usage {
         if !self.counted.insert(id) {
             return;
         }
-        if self.nodes.len() <= node.index() {
-            self.nodes.resize_with(node.index() + 1, NodeUsage::default);
+        if self.amounts.len() <= node.index() {
+            self.amounts.resize_with(node.index() + 1, Amounts::default);
         }
-        self.nodes[node.index()].add(shape);
+        self.amounts[node.index()].add(shape);
+        if shape.host_ports.is_empty() {
+            return;
+        }
+        if self.ports.len() <= node.index() {
+            self.ports.resize(node.index() + 1, PortList::NONE);
+        }
+        self.port_lists.add(&mut self.ports[node.index()], &shape.host_ports);
     }
 
     /// Stops counting a pod, which may be gone but whose slot no other pod has yet. Gives the node that got room.
@@ -108,7 +123,11 @@ impl Usage {
         }
         let pod = cluster.pod(id)?;
         let node = pod.node?;
-        self.nodes[node.index()].remove(cluster.shape(pod.shape)?);
+        let shape = cluster.shape(pod.shape)?;
+        self.amounts[node.index()].remove(shape);
+        if !shape.host_ports.is_empty() {
+            self.port_lists.remove(&mut self.ports[node.index()], &shape.host_ports);
+        }
         Some(node)
     }
 
@@ -118,13 +137,13 @@ impl Usage {
         for resource in [sym::CPU, sym::MEMORY] {
             let allocatable = allocatable(cluster, names, node, resource).unwrap_or(0);
             if allocatable > 0 {
-                let used = self.on(node).amount(resource) + amount(&shape.requests, resource);
+                let used = self.on(node).amounts.amount(resource) + amount(&shape.requests, resource);
                 let free = (allocatable - used).max(0);
                 scores.push(i64::try_from(i128::from(free) * 100 / i128::from(allocatable)).unwrap_or(0));
             }
         }
         // Fewer pods first among nodes that are equally full, as spreading would have it.
         let mean = scores.iter().sum::<i64>() / i64::try_from(scores.len().max(1)).unwrap_or(1);
-        mean * 1_000_000 - self.on(node).pods
+        mean * 1_000_000 - self.on(node).amounts.pods()
     }
 }

@@ -166,7 +166,7 @@ impl Cluster {
         let list = &mut self.ensure_node(names, node).pods;
         if list.len() == list.capacity() {
             // A node has tens of pods, and there may be a million nodes: room for twice as many would mostly stay empty.
-            list.reserve_exact((list.len() / 2).max(4));
+            list.reserve_exact(if list.is_empty() { 4 } else { (list.len() / 4).max(2) });
         }
         list.push(id);
     }
